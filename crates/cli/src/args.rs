@@ -1,0 +1,143 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Private Amazon ECR images in GitLab CI: proves, runs and explains.
+#[derive(Debug, Parser)]
+#[command(name = "ecru", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands of `ecru`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run one job of a pipeline on this machine's Docker engine, with the credentials a runner would choose
+    Run(RunArgs),
+    /// Play Amazon ECR, STS, instance metadata and registries on loopback
+    Emulate(EmulateArgs),
+    /// Show the whole story on emulated AWS: two accounts, two regions, three contexts
+    Demo(DemoArgs),
+    /// What the demo's own images run; not for people
+    #[command(hide = true)]
+    DemoGuest(GuestArgs),
+}
+
+/// `ecru run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The job's name in the pipeline file
+    pub job: String,
+    /// The pipeline file
+    #[arg(long, short, value_name = "FILE", default_value = ".gitlab-ci.yml")]
+    pub file: PathBuf,
+    /// The runner's config.toml: its environment, default image, volumes and pull policy are applied
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Which `[[runners]]` of the config.toml (its first, if not given)
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub runner: Option<String>,
+    /// The home directory whose `.docker/config.json` the runner reads (yours, if not given)
+    #[arg(long, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// A CI/CD variable of the project, as set in GitLab's settings; KEY alone takes the value that it has here
+    #[arg(long = "variable", short = 'e', value_name = "KEY[=VALUE]")]
+    pub variables: Vec<String>,
+    /// Whether the script can use the engine, with the credential helper in its PATH
+    #[arg(long, value_enum, default_value_t = DockerAccess::None)]
+    pub docker: DockerAccess,
+    /// The longest the job may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    pub timeout: u64,
+    /// Plain lines instead of progress bars
+    #[arg(long)]
+    pub plain: bool,
+}
+
+/// What of Docker the script can reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DockerAccess {
+    /// Nothing.
+    None,
+    /// The engine's socket, the helper and a Docker config that uses it. The job is then as good as root here.
+    Socket,
+}
+
+/// `ecru emulate`
+#[derive(Debug, Args)]
+pub struct EmulateArgs {
+    /// Port of the AWS APIs, the instance metadata and the first registry; 0 takes any free one
+    #[arg(long, value_name = "PORT", default_value_t = 5000)]
+    pub port: u16,
+    /// One more registry on a port of its own, such as 000000000001.dkr.ecr.eu-west-1.amazonaws.com=5001
+    #[arg(long = "registry", value_name = "HOST=PORT")]
+    pub registries: Vec<String>,
+    /// Keep repositories and images in this folder (in memory and a temporary folder, if not given)
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Also answer to AWS's own host names over TLS on this loopback port (443, if no number is given)
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "443")]
+    pub tls: Option<u16>,
+    /// Refuse pulls and pushes by principals of another account than the registry's
+    #[arg(long)]
+    pub deny_cross_account: bool,
+    /// Push the images that the examples use, made from files of this machine
+    #[arg(long)]
+    pub example_images: bool,
+    /// Print addresses and variables as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `ecru demo`
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Plain lines instead of progress bars
+    #[arg(long)]
+    pub plain: bool,
+    /// Tell the story without a Docker engine even where there is one
+    #[arg(long)]
+    pub no_engine: bool,
+}
+
+/// `ecru demo-guest`
+#[derive(Debug, Args)]
+pub struct GuestArgs {
+    /// What the guest does.
+    #[command(subcommand)]
+    pub role: GuestRole,
+}
+
+/// What a container of the demo does.
+#[derive(Debug, Subcommand)]
+pub enum GuestRole {
+    /// The service: answers each connection with one line
+    Serve {
+        /// The port to listen on
+        port: u16,
+    },
+    /// The job's question to the service: prints the answer
+    Ask {
+        /// The service, as `alias:port`
+        address: String,
+    },
+    /// Writes a tar archive with one file to standard output, for `docker import -`
+    Tar {
+        /// The file
+        file: PathBuf,
+    },
+    /// Runs a command that finds the emulated AWS on 127.0.0.1
+    WithAws {
+        /// The port on 127.0.0.1 at which the command finds AWS
+        port: u16,
+        /// The emulator's socket
+        socket: PathBuf,
+        /// The command and its arguments
+        #[arg(trailing_var_arg = true, required = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+}

@@ -1,0 +1,29 @@
+//! What `ecru` exits with. These numbers are a promise: see `docs/EXIT_CODES.md`.
+//!
+//! `ecru run` passes the script's own exit code on, so its own failures stay in a block (80 to 89) that scripts
+//! rarely use and that neither the shell (126 to 165) nor clap (2) uses.
+
+/// All went well.
+pub const OK: u8 = 0;
+/// A demo step failed.
+pub const DEMO_STEP_FAILED: u8 = 1;
+/// A file could not be read or says something wrong: `.gitlab-ci.yml`, `config.toml`, ecru's configuration.
+pub const BAD_CONFIGURATION: u8 = 80;
+/// The pipeline has no such job, or the job has no image.
+pub const NO_SUCH_JOB: u8 = 81;
+/// No Docker engine answered.
+pub const NO_ENGINE: u8 = 82;
+/// The registry has no such image.
+pub const IMAGE_NOT_FOUND: u8 = 83;
+/// The registry refused the pull: no credentials, or not allowed to.
+pub const PULL_DENIED: u8 = 84;
+/// A service stopped, or none of its ports was ever open.
+pub const SERVICE_NOT_READY: u8 = 85;
+/// The engine could not run the job for another reason.
+pub const ENGINE_FAILED: u8 = 86;
+/// The job took longer than it may.
+pub const TIMED_OUT: u8 = 87;
+/// The emulator could not start.
+pub const EMULATOR_FAILED: u8 = 88;
+/// Stopped by Ctrl-C or SIGTERM (128 + SIGINT, as shells report it).
+pub const INTERRUPTED: u8 = 130;

@@ -1,0 +1,215 @@
+//! The runner's choice of credentials, made right before each pull as the runner does.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ecru_docker::credential_helper::invoke::{Caller, InvokeError};
+use ecru_docker::credential_helper::message::Verb;
+use ecru_executor::{CredentialLookup, LookupFuture, RegistryCredential};
+use ecru_gitlab::registry_auth::{
+    self, CredentialHelpers, FileContent, HOME_FILES, HelperAnswer, HelperVerb, HomeFile, Inputs, Outcome,
+    Resolution,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::helper_program::HELPER_NAME;
+use crate::outside::Outside;
+use crate::terminal::Screen;
+
+/// The runner itself waits without end; a helper that takes this long is broken.
+const HELPER_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Config files are a few kilobytes; the runner has no limit.
+const MAX_CONFIG_BYTES: u64 = 4 * 1024 * 1024;
+
+/// What the runner decides from: its variable, its home, and where it finds helpers.
+#[derive(Clone)]
+pub(crate) struct RunnerSources {
+    pub(crate) docker_auth_config: Option<SecretString>,
+    pub(crate) home_files: Vec<HomeFile>,
+    pub(crate) helpers: Caller,
+}
+
+impl RunnerSources {
+    /// The sources of a runner with the home directory `home` and the environment `outside`.
+    pub(crate) fn new(
+        docker_auth_config: Option<SecretString>,
+        home: Option<&Path>,
+        outside: &Outside,
+    ) -> Self {
+        let home_files =
+            home.map(|home| HOME_FILES.map(|file| home_file(&home.join(file))).into()).unwrap_or_default();
+        let helpers = Caller {
+            path: outside.search_path().to_owned(),
+            environment: outside.variables(),
+            deadline: HELPER_DEADLINE,
+        };
+        Self { docker_auth_config, home_files, helpers }
+    }
+
+    /// Which credentials the runner uses for `image`, and what its helpers said on standard error meanwhile.
+    pub(crate) fn resolve(&self, image: &str) -> Resolved {
+        let inputs = Inputs {
+            docker_auth_config: self.docker_auth_config.as_ref(),
+            home_files: &self.home_files,
+            job_credentials: &[],
+        };
+        let mut helpers = Processes { caller: &self.helpers, remarks: Vec::new() };
+        let resolution = registry_auth::resolve(image, &inputs, &mut helpers);
+        Resolved { resolution, remarks: helpers.remarks }
+    }
+}
+
+/// A decision, and what helpers said beside their answers.
+pub(crate) struct Resolved {
+    pub(crate) resolution: Resolution,
+    pub(crate) remarks: Vec<String>,
+}
+
+impl Resolved {
+    /// What may have kept credentials from being found: the runner's warnings, what it hides, what helpers said.
+    pub(crate) fn obstacles(&self) -> Vec<String> {
+        let trace = &self.resolution.trace;
+        trace.warnings.iter().chain(&trace.swallowed).chain(&self.remarks).cloned().collect()
+    }
+}
+
+fn home_file(path: &Path) -> HomeFile {
+    use std::io::{ErrorKind, Read as _};
+    let content = match std::fs::File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => FileContent::NotFound,
+        Err(error) => FileContent::OpenFailed(error.to_string()),
+        Ok(file) => {
+            let mut bytes = Vec::new();
+            match file.take(MAX_CONFIG_BYTES).read_to_end(&mut bytes) {
+                Err(error) => FileContent::ReadFailed(error.to_string()),
+                Ok(_) => FileContent::Text(String::from_utf8_lossy(&bytes).into_owned().into()),
+            }
+        }
+    };
+    HomeFile { path: path.display().to_string(), content }
+}
+
+/// Runs helpers as the runner does, and keeps what they say on standard error, which the runner sends to its own log.
+struct Processes<'a> {
+    caller: &'a Caller,
+    remarks: Vec<String>,
+}
+
+impl CredentialHelpers for Processes<'_> {
+    fn run(&mut self, suffix: &str, verb: HelperVerb, stdin: &str) -> HelperAnswer {
+        let verb = match verb {
+            HelperVerb::Get => Verb::Get,
+            HelperVerb::List => Verb::List,
+        };
+        match self.caller.invoke(suffix, verb, stdin) {
+            Ok(completed) => {
+                self.remarks
+                    .extend(completed.stderr.lines().map(|line| format!("{HELPER_PREFIX}{suffix}: {line}")));
+                let stdout = completed.stdout_text();
+                match (completed.status.code(), completed.status.signal()) {
+                    (Some(code), _) => HelperAnswer::Exited { code, stdout },
+                    (None, signal) => HelperAnswer::Killed { signal: signal_name(signal), stdout },
+                }
+            }
+            Err(InvokeError::NotOnPath { .. } | InvokeError::NotExecutable { .. }) => HelperAnswer::NotOnPath,
+            Err(error) => {
+                let cause = error.to_string();
+                self.remarks.extend(error.hint().map(|hint| format!("hint: {hint}")));
+                HelperAnswer::NotStarted { cause }
+            }
+        }
+    }
+}
+
+const HELPER_PREFIX: &str = "docker-credential-";
+
+fn signal_name(signal: Option<i32>) -> String {
+    match signal {
+        Some(9) => "killed".to_owned(),
+        Some(11) => "segmentation fault".to_owned(),
+        Some(15) => "terminated".to_owned(),
+        Some(number) => format!("signal {number}"),
+        None => "unknown".to_owned(),
+    }
+}
+
+/// Looks credentials up for the executor and tells the screen what the runner would tell its job log.
+pub(crate) struct RunnerCredentials {
+    sources: RunnerSources,
+    screen: Arc<Screen>,
+    obstacles: Mutex<BTreeMap<String, Vec<String>>>,
+}
+
+impl RunnerCredentials {
+    pub(crate) fn new(sources: RunnerSources, screen: Arc<Screen>) -> Self {
+        Self { sources, screen, obstacles: Mutex::default() }
+    }
+
+    /// What may have kept credentials for `image` from being found.
+    pub(crate) fn obstacles(&self, image: &str) -> Vec<String> {
+        let obstacles = self.obstacles.lock().unwrap_or_else(PoisonError::into_inner);
+        obstacles.get(image).cloned().unwrap_or_default()
+    }
+
+    fn remember(&self, image: &str, resolved: &Resolved) {
+        let mut obstacles = self.obstacles.lock().unwrap_or_else(PoisonError::into_inner);
+        obstacles.insert(image.to_owned(), resolved.obstacles());
+    }
+}
+
+impl CredentialLookup for RunnerCredentials {
+    fn credential_for<'a>(&'a self, image: &'a str) -> LookupFuture<'a> {
+        Box::pin(async move {
+            let (sources, name) = (self.sources.clone(), image.to_owned());
+            let resolved = tokio::task::spawn_blocking(move || sources.resolve(&name)).await?;
+            self.remember(image, &resolved);
+            for warning in &resolved.resolution.trace.warnings {
+                self.screen.line(&format!("WARNING: {warning}"));
+            }
+            if let Some(line) = resolved.resolution.job_log_line() {
+                self.screen.line(&line);
+            }
+            match resolved.resolution.outcome {
+                Outcome::Anonymous => Ok(None),
+                Outcome::Aborted(error) => Err(error.into()),
+                Outcome::Credential(credential) => Ok(Some(registry_credential(&credential))),
+            }
+        })
+    }
+}
+
+/// The credential in the words of the engine; an identity token travels under the user name `<token>`.
+fn registry_credential(credential: &registry_auth::ResolvedCredential) -> RegistryCredential {
+    let identity_token = &credential.identity_token;
+    let (username, password) = if identity_token.expose_secret().is_empty() {
+        (credential.username.clone(), credential.password.clone())
+    } else {
+        ("<token>".to_owned(), identity_token.clone())
+    };
+    RegistryCredential { username, password, server_address: credential.server_address.clone() }
+}
+
+/// Where a runner's helper is missing, this program can stand in for it; a real runner cannot do that.
+pub(crate) fn with_own_helper_if_missing(
+    outside: Outside,
+    folder: &Path,
+    screen: &Screen,
+) -> std::io::Result<Outside> {
+    if crate::example_images::rootfs::file_on_path(outside.search_path(), HELPER_NAME).is_some() {
+        return Ok(outside);
+    }
+    std::os::unix::fs::symlink(std::env::current_exe()?, folder.join(HELPER_NAME))?;
+    screen.line(&format!(
+        "note: {HELPER_NAME} is not on PATH, so ecru stands in for it; a real runner would pull without credentials"
+    ));
+    let mut path = outside.search_path().to_owned();
+    if !path.is_empty() {
+        path.push(":");
+    }
+    path.push(folder);
+    Ok(outside.with("PATH", path))
+}

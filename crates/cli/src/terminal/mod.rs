@@ -1,0 +1,129 @@
+//! What people see while `ecru` works: lines, and progress bars for pulls where there is a terminal.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
+
+/// The terminal: results on standard output, notes and progress bars on standard error.
+pub(crate) struct Screen {
+    bars: Option<MultiProgress>,
+    silent: bool,
+}
+
+impl Screen {
+    /// Bars are drawn unless `plain` is asked for or standard error is no terminal.
+    pub(crate) fn on_stderr(plain: bool) -> Self {
+        let bars = (!plain && std::io::stderr().is_terminal()).then(MultiProgress::new);
+        Self { bars, silent: false }
+    }
+
+    /// A screen that shows nothing, for a command that tells in its own words what another one does.
+    pub(crate) fn silent() -> Self {
+        Self { bars: None, silent: true }
+    }
+
+    /// Prints one line of the command's result on standard output.
+    pub(crate) fn print(&self, text: &str) {
+        if self.silent {
+            return;
+        }
+        let text = printable(text);
+        self.without_bars(|| {
+            let _ = writeln!(std::io::stdout(), "{text}");
+        });
+    }
+
+    /// Prints one line on standard error, without control characters that `text` may have brought from outside.
+    pub(crate) fn line(&self, text: &str) {
+        let text = printable(text);
+        match &self.bars {
+            _ if self.silent => {}
+            Some(bars) => {
+                let _ = bars.println(&text);
+            }
+            None => {
+                let _ = writeln!(std::io::stderr(), "{text}");
+            }
+        }
+    }
+
+    /// Runs `write` while no bar is on the screen.
+    pub(crate) fn without_bars<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.bars {
+            Some(bars) => bars.suspend(write),
+            None => write(),
+        }
+    }
+
+    /// Shows that `image` is being pulled until the answer is finished or dropped.
+    pub(crate) fn pull(&self, image: &str) -> Pull {
+        let bar = self.bars.as_ref().map(|bars| {
+            let bar = bars.add(ProgressBar::new(0).with_style(pull_style()).with_message(image.to_owned()));
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        Pull { image: image.to_owned(), bar, started: Instant::now(), bytes: 0 }
+    }
+}
+
+/// A pull on the screen.
+pub(crate) struct Pull {
+    image: String,
+    bar: Option<ProgressBar>,
+    started: Instant,
+    bytes: u64,
+}
+
+impl Pull {
+    /// `done` of the `total` bytes known so far.
+    pub(crate) fn progress(&mut self, done: u64, total: u64) {
+        self.bytes = total;
+        if let Some(bar) = &self.bar {
+            bar.set_length(total);
+            bar.set_position(done);
+        }
+    }
+
+    /// The line that says what was pulled, how much and how fast; the bar is gone.
+    pub(crate) fn finished_line(&self) -> String {
+        let duration = self.started.elapsed().as_millis();
+        match self.bytes {
+            0 => format!("pulled {} in {duration} ms", self.image),
+            bytes => format!("pulled {} ({}) in {duration} ms", self.image, HumanBytes(bytes)),
+        }
+    }
+}
+
+impl Drop for Pull {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn pull_style() -> ProgressStyle {
+    ProgressStyle::with_template("  pulling {msg} {bar:30} {bytes}/{total_bytes}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// `text` with control characters escaped: image names and engine messages come from elsewhere.
+pub(crate) fn printable(text: &str) -> String {
+    let escaped = |character: char| match character {
+        '\n' | '\t' => vec![character],
+        other if other.is_control() => other.escape_default().collect(),
+        other => vec![other],
+    };
+    text.chars().flat_map(escaped).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_from_outside_are_shown_not_obeyed() {
+        assert_eq!(printable("a\u{1b}[31mb\rc\td"), "a\\u{1b}[31mb\\rc\td");
+    }
+}

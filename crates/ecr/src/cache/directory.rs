@@ -1,0 +1,283 @@
+//! The directory with the entries, and the checks without which nothing in it is believed.
+//!
+//! Other local users may have put things there: files of their own, links to files of ours, pipes that make a
+//! reader wait. Only a regular file counts that this user owns, that nobody else can read or write, and that has no
+//! second name; the same holds for the directory.
+
+use std::fs::{DirBuilder, File, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+use secrecy::zeroize::Zeroizing;
+
+use super::key::{ENTRY_SUFFIX, Key, LOCK_SUFFIX, NAME_PREFIX, TEMPORARY_SUFFIX};
+use crate::environment::Environment;
+use crate::token::MAX_LIFETIME;
+
+/// The variable that chooses where the cache is, as with amazon-ecr-credential-helper.
+const DIRECTORY_VARIABLE: &str = "AWS_ECR_CACHE_DIR";
+
+/// The longest entry, in bytes. AWS promises no length of tokens; today they have some 3,000 bytes.
+const MAX_ENTRY_BYTES: usize = 64 * 1024;
+
+/// How many files are looked at when the directory is listed.
+const MAX_LISTED: usize = 10_000;
+
+/// How many names are tried for a temporary file.
+const MAX_TEMPORARY_NAMES: u32 = 16;
+
+/// The directory with the entries. It need not exist.
+#[derive(Debug)]
+pub(super) struct Directory {
+    path: PathBuf,
+    /// The directory above it that must exist: ecru does not make home directories.
+    anchor: Option<PathBuf>,
+}
+
+/// The held lock of an entry.
+#[derive(Debug)]
+pub(super) struct Lock {
+    key: Key,
+    /// Closing the file lets the lock go.
+    _file: File,
+}
+
+impl Directory {
+    pub(super) fn chosen_by(environment: &Environment) -> Option<Self> {
+        let home = environment.home();
+        if let Some(chosen) = environment.path(DIRECTORY_VARIABLE) {
+            let path = match (chosen.strip_prefix("~"), &home) {
+                (Ok(below_home), Some(home)) => home.join(below_home),
+                _ => chosen,
+            };
+            return Some(Self { path: path.join("ecru"), anchor: None });
+        }
+        let caches = environment.xdg("XDG_CACHE_HOME", ".cache")?;
+        let anchor = home.filter(|home| caches.starts_with(home));
+        Some(Self { path: caches.join("ecru"), anchor })
+    }
+
+    /// The content of a file, if it is there.
+    pub(super) fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, DirectoryError> {
+        let Some(directory) = self.open()? else { return Ok(None) };
+        // O_NOFOLLOW refuses links; O_NONBLOCK does not wait for the other end of a pipe.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(&directory, name, flags, Mode::empty()) {
+            Ok(fd) => File::from(fd),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::LOOP) => return Err(self.distrust(name, "it is a symbolic link")),
+            Err(error) => return Err(self.failure(error)),
+        };
+        let stat = rustix::fs::fstat(&file).map_err(|error| self.failure(error))?;
+        if let Some(reason) = reason_to_distrust(&stat, FileType::RegularFile) {
+            return Err(self.distrust(name, reason));
+        }
+        let mut content =
+            Zeroizing::new(Vec::with_capacity(usize::try_from(stat.st_size).unwrap_or_default()));
+        file.take(MAX_ENTRY_BYTES as u64).read_to_end(&mut content).map_err(|error| self.failure(error))?;
+        Ok(Some(content))
+    }
+
+    /// Writes an entry so that readers see the old one or the new one, whole, also after a crash.
+    pub(super) fn write(&self, key: &Key, content: &[u8]) -> Result<(), DirectoryError> {
+        let directory = self.open_or_create()?;
+        write_entry(&directory, key, content).map_err(|error| self.failure(error))
+    }
+
+    /// Takes the lock of an entry; `None` if another process holds it.
+    pub(super) fn try_lock(&self, key: &Key, now: SystemTime) -> Result<Option<Lock>, DirectoryError> {
+        let directory = self.open_or_create()?;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&directory, key.lock_name(), flags, Mode::RUSR | Mode::WUSR);
+        let file = File::from(fd.map_err(|error| self.failure(error))?);
+        match file.try_lock() {
+            Ok(()) => {
+                // Locks in use stay young, so that `prune` leaves them.
+                let _ = file.set_modified(now);
+                Ok(Some(Lock { key: *key, _file: file }))
+            }
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(self.failure(error)),
+        }
+    }
+
+    /// The names of the entries.
+    pub(super) fn entry_names(&self) -> Result<Vec<String>, DirectoryError> {
+        let Some(directory) = self.open()? else { return Ok(Vec::new()) };
+        let names = names(&directory).map_err(|error| self.failure(error))?;
+        Ok(names.into_iter().filter(|name| name.ends_with(ENTRY_SUFFIX)).collect())
+    }
+
+    /// Removes what nobody can use any more: entries and locks that are older than any token lives, and files that
+    /// were being written when their process died. Other files are left alone. `held` is the lock that this process
+    /// holds.
+    pub(super) fn prune(&self, now: SystemTime, held: Option<&Lock>) {
+        let Ok(Some(directory)) = self.open() else { return };
+        let held = held.map(|lock| lock.key.to_string());
+        for name in names(&directory).unwrap_or_default() {
+            let is_stale = match Key::of_temporary(&name) {
+                Some(key) => is_abandoned(&directory, &name, key, held.as_deref() == Some(key)),
+                None => is_outlived(&directory, &name, now),
+            };
+            if is_stale {
+                let _ = rustix::fs::unlinkat(&directory, &name, AtFlags::empty());
+            }
+        }
+    }
+
+    /// Opens the directory; `None` if there is none.
+    fn open(&self) -> Result<Option<OwnedFd>, DirectoryError> {
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let directory = match rustix::fs::open(&self.path, flags, Mode::empty()) {
+            Ok(fd) => fd,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::LOOP | Errno::NOTDIR) => return Err(self.distrust("", "it is not a directory")),
+            Err(error) => return Err(self.failure(error)),
+        };
+        let stat = rustix::fs::fstat(&directory).map_err(|error| self.failure(error))?;
+        match reason_to_distrust(&stat, FileType::Directory) {
+            Some(reason) => Err(self.distrust("", reason)),
+            None => Ok(Some(directory)),
+        }
+    }
+
+    fn open_or_create(&self) -> Result<OwnedFd, DirectoryError> {
+        if let Some(directory) = self.open()? {
+            return Ok(directory);
+        }
+        if let Some(anchor) = &self.anchor
+            && !anchor.is_dir()
+        {
+            return Err(DirectoryError::NoHome { path: anchor.clone() });
+        }
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
+        made.map_err(|error| self.failure(error))?;
+        self.open()?.ok_or_else(|| self.failure(io::ErrorKind::NotFound))
+    }
+
+    /// The error for what the system said.
+    pub(super) fn failure(&self, source: impl Into<io::Error>) -> DirectoryError {
+        DirectoryError::Io { path: self.path.clone(), source: source.into() }
+    }
+
+    fn distrust(&self, name: &str, reason: &'static str) -> DirectoryError {
+        let path = if name.is_empty() { self.path.clone() } else { self.path.join(name) };
+        DirectoryError::Untrusted { path, reason }
+    }
+}
+
+/// Why the directory, or something in it, cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DirectoryError {
+    /// Somebody else may have made or changed it.
+    #[error("`{}` is not trusted: {reason}", .path.display())]
+    Untrusted {
+        /// What is not trusted.
+        path: PathBuf,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The home directory does not exist.
+    #[error("the home directory `{}` does not exist", .path.display())]
+    NoHome {
+        /// The home directory.
+        path: PathBuf,
+    },
+    /// The system refused.
+    #[error("`{}`: {source}", .path.display())]
+    Io {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn reason_to_distrust(stat: &Stat, expected: FileType) -> Option<&'static str> {
+    let mode = Mode::from_raw_mode(stat.st_mode);
+    if FileType::from_raw_mode(stat.st_mode) != expected {
+        Some("it is of another kind than expected")
+    } else if stat.st_uid != rustix::process::geteuid().as_raw() {
+        Some("it belongs to another user")
+    } else if mode.intersects(Mode::RWXG | Mode::RWXO) {
+        Some("other users have access to it")
+    } else if expected == FileType::RegularFile && stat.st_nlink > 1 {
+        Some("it has several names")
+    } else if expected == FileType::RegularFile && stat.st_size > MAX_ENTRY_BYTES as i64 {
+        Some("it is too long")
+    } else {
+        None
+    }
+}
+
+fn write_entry(directory: &OwnedFd, key: &Key, content: &[u8]) -> io::Result<()> {
+    let (mut file, temporary) = create_temporary(directory, key)?;
+    // The lock tells `prune` that the file is not a leftover. Some file systems have none.
+    let _ = file.try_lock();
+    let written = file
+        .write_all(content)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| Ok(rustix::fs::renameat(directory, &temporary, directory, key.entry_name())?));
+    if written.is_err() {
+        let _ = rustix::fs::unlinkat(directory, &temporary, AtFlags::empty());
+    }
+    written
+}
+
+fn create_temporary(directory: &OwnedFd, key: &Key) -> io::Result<(File, String)> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    for attempt in 0..MAX_TEMPORARY_NAMES {
+        let name = key.temporary_name(std::process::id(), attempt);
+        match rustix::fs::openat(directory, &name, flags, Mode::RUSR | Mode::WUSR) {
+            Ok(fd) => return Ok((File::from(fd), name)),
+            // Another container with the same process number and directory, or a leftover.
+            Err(Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// The names of ecru's files of this version.
+fn names(directory: &OwnedFd) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(directory)?.take(MAX_LISTED) {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let is_ours =
+            [ENTRY_SUFFIX, LOCK_SUFFIX, TEMPORARY_SUFFIX].iter().any(|suffix| name.ends_with(suffix));
+        if name.starts_with(NAME_PREFIX) && is_ours {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// Whether the process that wrote the temporary file of the entry `key` has died. The writer holds the lock of the
+/// file, and until it has that one, the lock of the entry: one of them alone would leave a gap in which the file of
+/// a living process is removed.
+fn is_abandoned(directory: &OwnedFd, name: &str, key: &str, holds_lock: bool) -> bool {
+    (holds_lock || is_free(directory, &Key::lock_name_of(key))) && is_free(directory, name)
+}
+
+/// Whether nobody holds the lock of a file, or there is no such file.
+fn is_free(directory: &OwnedFd, name: &str) -> bool {
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    match rustix::fs::openat(directory, name, flags, Mode::empty()) {
+        Ok(fd) => File::from(fd).try_lock().is_ok(),
+        Err(error) => error == Errno::NOENT,
+    }
+}
+
+/// Whether the file is older than any token lives.
+fn is_outlived(directory: &OwnedFd, name: &str, now: SystemTime) -> bool {
+    let Ok(stat) = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) else { return false };
+    let Ok(modified) = u64::try_from(stat.st_mtime) else { return false };
+    let modified = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(modified);
+    now.duration_since(modified).is_ok_and(|age| age > MAX_LIFETIME)
+}

@@ -1,0 +1,94 @@
+//! Under which name a token is kept.
+
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+
+use sha2::{Digest, Sha256};
+
+use crate::environment::Environment;
+use crate::identity::{Fingerprint, append};
+use crate::registry::Registry;
+
+/// What every name starts with, so that another version with other rules finds none of these files.
+pub(super) const NAME_PREFIX: &str = "v1-";
+
+/// What the names of entries end with.
+pub(super) const ENTRY_SUFFIX: &str = ".json";
+
+/// What the names of locks end with.
+pub(super) const LOCK_SUFFIX: &str = ".lock";
+
+/// What the names of files that are still being written end with.
+pub(super) const TEMPORARY_SUFFIX: &str = ".tmp";
+
+/// The variables that choose another endpoint for the request, beside those that belong to the identity.
+const ENDPOINT_VARIABLES: [&str; 4] = [
+    "AWS_ENDPOINT_URL_ECR",
+    "AWS_ENDPOINT_URL_ECR_PUBLIC",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+];
+
+/// The digest of everything that a token depends on: who asks, where, and under which restriction. The account of
+/// the registry is not among it, since one token opens the registries of all accounts that its principal may read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Key([u8; 32]);
+
+impl Key {
+    /// The key of the token that `identity` gets for `registry` in `environment`.
+    #[must_use]
+    pub fn new(identity: &Fingerprint, registry: &Registry, environment: &Environment) -> Self {
+        let mut row = b"ecru cache 1".to_vec();
+        append(&mut row, identity.as_bytes());
+        append(&mut row, if registry.is_public() { b"public" } else { b"private" });
+        append(&mut row, registry.partition().name().as_bytes());
+        append(&mut row, registry.region().as_bytes());
+        append(&mut row, &[u8::from(registry.fips()), u8::from(registry.dual_stack())]);
+        for variable in ENDPOINT_VARIABLES {
+            let value = environment.os(variable);
+            append(&mut row, &[u8::from(value.is_some())]);
+            append(&mut row, value.map_or(b"", |value| value.as_bytes()));
+        }
+        // The place of a session policy's digest; tokens are not restricted further yet.
+        append(&mut row, b"");
+        Self(Sha256::digest(&row).into())
+    }
+
+    /// The name of the entry's file.
+    pub(super) fn entry_name(&self) -> String {
+        format!("{NAME_PREFIX}{self}{ENTRY_SUFFIX}")
+    }
+
+    /// The name of the entry's lock.
+    pub(super) fn lock_name(&self) -> String {
+        Self::lock_name_of(&self.to_string())
+    }
+
+    /// The name of the lock of the entry whose key is written as `key`.
+    pub(super) fn lock_name_of(key: &str) -> String {
+        format!("{NAME_PREFIX}{key}{LOCK_SUFFIX}")
+    }
+
+    /// The name of the `attempt`th file that process `pid` tries to write the entry to.
+    pub(super) fn temporary_name(&self, pid: u32, attempt: u32) -> String {
+        format!("{NAME_PREFIX}{self}.{pid}-{attempt}{TEMPORARY_SUFFIX}")
+    }
+
+    /// The written key of the entry that a temporary file is for; `None` if it is no temporary file.
+    pub(super) fn of_temporary(name: &str) -> Option<&str> {
+        let (key, _) = name.strip_prefix(NAME_PREFIX)?.strip_suffix(TEMPORARY_SUFFIX)?.split_once('.')?;
+        Some(key)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}

@@ -1,0 +1,172 @@
+//! The environment variables of a process, read once at the edge and handed around as a value.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+/// The start of the names of all variables that are kept.
+const PREFIXES: [&str; 3] = ["AWS_", "ECRU_", "XDG_"];
+
+/// The other variables that are kept.
+const NAMES: [&str; 11] = [
+    "HOME",
+    "PATH",
+    // A second name that the SDK knows for AWS_SECRET_ACCESS_KEY.
+    "SECRET_ACCESS_KEY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+];
+
+/// The variables that matter to ecru. An empty variable is as good as none.
+///
+/// Some values are secrets; Debug shows only the names.
+#[derive(Clone, Default)]
+pub struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+}
+
+impl Environment {
+    /// The environment of this process; for the programs, which hand it to what needs it.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the edge at which the environment is read")]
+    pub fn from_process() -> Self {
+        Self::from_map(std::env::vars_os())
+    }
+
+    /// An environment of the given names and values, of which those that matter are kept.
+    pub fn from_map<N: Into<OsString>, V: Into<OsString>>(
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let variables = variables
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .filter(|(name, value)| matters(name) && !value.is_empty())
+            .collect();
+        Self { variables }
+    }
+
+    /// The value of a variable as text; `None` if it is unset, empty or not UTF-8.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.os(name)?.to_str()
+    }
+
+    /// The value of a variable that holds a secret, blanks around it removed.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> Option<SecretString> {
+        let value = self.get(name)?.trim();
+        (!value.is_empty()).then(|| value.into())
+    }
+
+    /// The value of a variable as a path.
+    #[must_use]
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        self.os(name).map(PathBuf::from)
+    }
+
+    /// Whether a variable is set to `true`, in any case, or `1`.
+    #[must_use]
+    pub fn flag(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1")
+    }
+
+    /// The value of a variable as the system has it.
+    #[must_use]
+    pub fn os(&self, name: &str) -> Option<&OsStr> {
+        self.variables.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
+    /// The home directory, if HOME names one by an absolute path.
+    #[must_use]
+    pub fn home(&self) -> Option<PathBuf> {
+        self.path("HOME").filter(|home| home.is_absolute())
+    }
+
+    /// A directory of the XDG base directory specification: the value of `variable` if it is an absolute path (the
+    /// specification tells to ignore others), else `default` below the home directory.
+    #[must_use]
+    pub fn xdg(&self, variable: &str, default: &str) -> Option<PathBuf> {
+        let explicit = self.path(variable).filter(|path| path.is_absolute());
+        explicit.or_else(|| Some(self.home()?.join(default)))
+    }
+
+    /// The variables that are UTF-8, for a library that wants them all.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.variables.keys()).finish()
+    }
+}
+
+fn matters(name: &OsStr) -> bool {
+    name.to_str()
+        .is_some_and(|name| NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn only_what_matters_is_kept_and_empty_is_unset() {
+        let environment = Environment::from_map([
+            ("AWS_PROFILE", "dev"),
+            ("AWS_REGION", ""),
+            ("CI_JOB_TOKEN", "secret"),
+            ("HOME", "/root"),
+        ]);
+        assert_eq!(environment.get("AWS_PROFILE"), Some("dev"));
+        assert_eq!(environment.get("AWS_REGION"), None);
+        assert_eq!(environment.get("CI_JOB_TOKEN"), None);
+        assert_eq!(environment.home(), Some(PathBuf::from("/root")));
+    }
+
+    #[test]
+    fn values_that_are_not_text_are_paths_only() {
+        let odd = OsString::from_vec(b"/home/\xff".to_vec());
+        let environment = Environment::from_map([("HOME", odd.clone())]);
+        assert_eq!(environment.get("HOME"), None);
+        assert_eq!(environment.home(), Some(PathBuf::from(odd)));
+        assert_eq!(environment.iter().count(), 0);
+    }
+
+    #[test]
+    fn base_directories_follow_the_specification() {
+        let environment = Environment::from_map([("HOME", "/home/a"), ("XDG_CACHE_HOME", "relative")]);
+        assert_eq!(environment.xdg("XDG_CACHE_HOME", ".cache"), Some(PathBuf::from("/home/a/.cache")));
+        let environment = Environment::from_map([("XDG_CACHE_HOME", "/var/cache")]);
+        assert_eq!(environment.xdg("XDG_CACHE_HOME", ".cache"), Some(PathBuf::from("/var/cache")));
+        assert_eq!(environment.xdg("XDG_CONFIG_HOME", ".config"), None);
+    }
+
+    #[test]
+    fn flags_are_true_or_one() {
+        for (value, expected) in [("true", true), ("TRUE", true), ("1", true), ("yes", false), ("0", false)] {
+            assert_eq!(Environment::from_map([("AWS_X", value)]).flag("AWS_X"), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn debug_output_hides_values() {
+        let environment = Environment::from_map([("AWS_SECRET_ACCESS_KEY", " hunter2\n")]);
+        assert_eq!(format!("{environment:?}"), r#"{"AWS_SECRET_ACCESS_KEY"}"#);
+        assert_eq!(environment.secret("AWS_SECRET_ACCESS_KEY").unwrap().expose_secret(), "hunter2");
+    }
+}

@@ -1,0 +1,184 @@
+//! Equal configurations have equal fingerprints, and others never do.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+
+/// A home directory and a machine.
+struct Host {
+    folder: TempDir,
+}
+
+impl Host {
+    fn new() -> Self {
+        Self { folder: TempDir::new().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> &Self {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+        self
+    }
+
+    fn identity(&self, variables: &[(&str, &str)]) -> Identity {
+        let home = self.folder.path().to_str().unwrap();
+        let environment =
+            Environment::from_map([("HOME", home)].into_iter().chain(variables.iter().copied()));
+        let machine =
+            MachineFiles { machine_id: self.path("machine-id"), asset_tag: self.path("board_asset_tag") };
+        Identity::read(&environment, &machine)
+    }
+
+    fn fingerprint(&self, variables: &[(&str, &str)]) -> Fingerprint {
+        self.identity(variables).fingerprint()
+    }
+}
+
+fn token(claims: &str) -> String {
+    format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))
+}
+
+#[test]
+fn what_does_not_select_an_identity_does_not_matter() {
+    let host = Host::new();
+    let plain = host.fingerprint(&[]);
+    for variables in [
+        [("AWS_REGION", "eu-central-1")],
+        [("AWS_SESSION_TOKEN", "x")],
+        [("AWS_SECRET_ACCESS_KEY", "x")],
+        // The SDK wants both halves of a key.
+        [("AWS_ACCESS_KEY_ID", "x")],
+        [("AWS_MAX_ATTEMPTS", "1")],
+        [("PATH", "/bin")],
+    ] {
+        assert_eq!(host.fingerprint(&variables), plain, "{variables:?}");
+    }
+    let other_home = host.path("home");
+    assert_eq!(host.fingerprint(&[("HOME", other_home.to_str().unwrap())]), plain);
+}
+
+#[test]
+fn every_variable_that_selects_an_identity_matters() {
+    let host = Host::new();
+    let mut seen = vec![host.fingerprint(&[])];
+    for variable in VARIABLES {
+        for value in ["a", "b"] {
+            seen.push(host.fingerprint(&[(variable, value)]));
+        }
+    }
+    for key in ["a", "b"] {
+        seen.push(host.fingerprint(&[("AWS_ACCESS_KEY_ID", key), ("AWS_SECRET_ACCESS_KEY", "x")]));
+        seen.push(host.fingerprint(&[("AWS_CONTAINER_AUTHORIZATION_TOKEN", key)]));
+    }
+    let count = seen.len();
+    seen.sort_by_key(|fingerprint| fingerprint.0);
+    seen.dedup();
+    assert_eq!(seen.len(), count);
+}
+
+#[test]
+fn the_content_of_the_shared_files_matters_wherever_they_are() {
+    let host = Host::new();
+    let none = host.fingerprint(&[]);
+    host.write(".aws/config", "[default]\nrole_arn = a");
+    let first = host.fingerprint(&[]);
+    host.write(".aws/config", "[default]\nrole_arn = b");
+    let second = host.fingerprint(&[]);
+    assert!(none != first && first != second);
+
+    host.write("elsewhere", "[default]\nrole_arn = a");
+    let elsewhere = host.path("elsewhere");
+    assert_eq!(host.fingerprint(&[("AWS_CONFIG_FILE", elsewhere.to_str().unwrap())]), first);
+    assert_eq!(host.fingerprint(&[("AWS_CONFIG_FILE", "~/elsewhere")]), first);
+    // The same content means something else as a credentials file.
+    let as_credentials =
+        host.fingerprint(&[("AWS_CONFIG_FILE", "/none"), ("AWS_SHARED_CREDENTIALS_FILE", "~/elsewhere")]);
+    assert!(as_credentials != first && as_credentials != none);
+}
+
+#[test]
+fn with_shared_files_the_home_directory_matters() {
+    let (a, b) = (Host::new(), Host::new());
+    assert_eq!(a.fingerprint(&[]), b.fingerprint(&[]));
+    a.write(".aws/config", "[default]");
+    b.write(".aws/config", "[default]");
+    assert_ne!(a.fingerprint(&[]), b.fingerprint(&[]));
+}
+
+#[test]
+fn machines_are_told_apart() {
+    let (a, b) = (Host::new(), Host::new());
+    a.write("machine-id", "1").write("board_asset_tag", "i-1");
+    b.write("machine-id", "1").write("board_asset_tag", "i-2");
+    assert_ne!(a.fingerprint(&[]), b.fingerprint(&[]));
+    a.write("machine-id", "1i").write("board_asset_tag", "-1");
+    b.write("machine-id", "1").write("board_asset_tag", "i-1");
+    assert_ne!(a.fingerprint(&[]), b.fingerprint(&[]));
+}
+
+#[test]
+fn a_renewed_token_keeps_its_identity_and_another_subject_does_not() {
+    let host = Host::new();
+    let path = host.path("token");
+    for variable in TOKEN_FILES {
+        let variables = [(variable, path.to_str().unwrap())];
+        let with = |content: &str| {
+            host.write("token", content);
+            host.fingerprint(&variables)
+        };
+        let first = with(&token(r#"{"iss":"i","sub":"project:a","exp":1}"#));
+        assert_eq!(with(&format!("{}\n", token(r#"{"iss":"i","sub":"project:a","exp":2}"#))), first);
+        assert_ne!(with(&token(r#"{"iss":"i","sub":"project:b","exp":1}"#)), first);
+        assert_ne!(with(&token(r#"{"iss":"j","sub":"project:a","exp":1}"#)), first);
+        assert_ne!(with("opaque 1"), with("opaque 2"));
+    }
+}
+
+#[test]
+fn an_identity_that_cannot_be_seen_whole_is_not_known() {
+    let host = Host::new();
+    assert!(host.identity(&[]).is_known());
+    assert!(host.identity(&[("AWS_CONFIG_FILE", "/dev/null")]).is_known());
+    assert!(!host.identity(&[("AWS_CONFIG_FILE", "/dev/zero")]).is_known());
+    host.write(".aws/credentials", vec![b'#'; MAX_FILE_BYTES + 1]);
+    assert!(!host.identity(&[]).is_known());
+}
+
+#[test]
+fn debug_output_shows_no_values() {
+    let host = Host::new();
+    let identity = host.identity(&[("AWS_ACCESS_KEY_ID", "AKIAMARKER"), ("AWS_SECRET_ACCESS_KEY", "marker")]);
+    let debug = format!("{identity:?}");
+    assert!(debug.contains("AWS_ACCESS_KEY_ID") && !debug.to_lowercase().contains("marker"), "{debug}");
+}
+
+/// Inputs whose names and values are made of so few letters that any ambiguity of the canonical form would show.
+fn inputs() -> impl Strategy<Value = BTreeMap<&'static str, Vec<u8>>> {
+    let names = prop::sample::select(vec!["", "a", "b", "aa", "ab"]);
+    let values = prop::collection::vec(prop::sample::select(vec![0, 1, b'a', b'b']), 0..4);
+    prop::collection::btree_map(names, values, 0..4)
+}
+
+proptest! {
+    #[test]
+    fn the_canonical_form_is_unambiguous(a in inputs(), b in inputs()) {
+        let a = Identity { inputs: a, is_known: true };
+        let b = Identity { inputs: b, is_known: true };
+        prop_assert_eq!(a == b, a.canonical() == b.canonical());
+        prop_assert_eq!(a == b, a.fingerprint() == b.fingerprint());
+    }
+
+    #[test]
+    fn any_token_has_a_subject(content: Vec<u8>, claims: String) {
+        let _ = subject::of(&content);
+        prop_assert_eq!(subject::of(token(&claims).as_bytes()).is_empty(), false);
+    }
+}

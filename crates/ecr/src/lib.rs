@@ -1,0 +1,14 @@
+//! What AWS says: registry host names, identity, ECR tokens and their cache.
+
+pub mod cache;
+pub mod clock;
+pub mod config;
+pub mod deadlines;
+pub mod environment;
+mod files;
+pub mod identity;
+pub mod mint;
+pub mod registry;
+pub mod token;
+
+pub use files::ReadError;

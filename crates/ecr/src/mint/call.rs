@@ -1,0 +1,181 @@
+//! One call: identity, region, endpoint, request, answer.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_config::identity::IdentityCache;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::ProvideCredentials;
+use aws_types::os_shim_internal::Env;
+
+use super::answer::{self, Answer, Asked, Fault};
+use super::connector::GuardedClient;
+use super::endpoint::Endpoint;
+use super::failure::Failure;
+use super::progress::Progress;
+use crate::clock::Clock;
+use crate::environment::Environment;
+use crate::registry::Registry;
+use crate::token::{Token, TokenError};
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long the head of an answer may take.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a request is made at most.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// The longest wait before the second try; the third waits twice as long.
+const INITIAL_BACKOFF: Duration = Duration::from_millis(300);
+
+/// The name by which AWS knows ecru in its logs.
+const APPLICATION: &str = "ecru";
+
+/// For which registry a token is wanted.
+#[derive(Debug, Clone)]
+pub(super) enum Target {
+    /// This one.
+    Registry(Registry),
+    /// The private one of the principal itself, in the region that is configured for it.
+    Own,
+}
+
+/// A call to AWS, ready to be made.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) environment: Environment,
+    pub(super) target: Target,
+    pub(super) limit: Duration,
+    pub(super) clock: Clock,
+    pub(super) progress: Progress,
+}
+
+impl Call {
+    /// Makes the call. Blocks for at most the limit, unless the system holds it up.
+    pub(super) fn run(&self) -> Result<Token, TokenError> {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+                TokenError::Configuration { problem: format!("no runtime can be started: {error}") }
+            })?;
+        let limited = async { tokio::time::timeout(self.limit, self.token()).await };
+        let outcome = runtime.block_on(limited);
+        // A name look-up that hangs would hold up the end of the runtime.
+        runtime.shutdown_background();
+        outcome.unwrap_or_else(|_| Err(self.progress.timed_out()))
+    }
+
+    async fn token(&self) -> Result<Token, TokenError> {
+        let sdk = self.sdk_config().await;
+        let credentials = self.credentials(&sdk).await?;
+        match &self.target {
+            Target::Registry(registry) if registry.is_public() => {
+                self.public_token(&sdk, credentials, registry).await
+            }
+            Target::Registry(registry) => self.private_token(&sdk, credentials, Some(registry)).await,
+            Target::Own => self.private_token(&sdk, credentials, None).await,
+        }
+    }
+
+    /// The SDK's configuration. The region is that of the registry, so that none is looked for, and so that sessions
+    /// come from the STS endpoint of the region in which they are used: those of another one are not accepted in
+    /// regions that an account must enable first.
+    async fn sdk_config(&self) -> SdkConfig {
+        let variables: HashMap<String, String> =
+            self.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
+        let retries =
+            RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(INITIAL_BACKOFF);
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .env(Env::from(variables))
+            .http_client(GuardedClient::new(self.environment.clone(), self.progress.clone()))
+            .timeout_config(timeouts)
+            .retry_config(retries)
+            .identity_cache(IdentityCache::no_cache());
+        if let Target::Registry(registry) = &self.target {
+            loader = loader.region(Region::new(registry.region().to_owned()));
+        }
+        if let Ok(name) = AppName::new(APPLICATION) {
+            loader = loader.app_name(name);
+        }
+        loader.load().await
+    }
+
+    async fn credentials(&self, sdk: &SdkConfig) -> Result<Credentials, TokenError> {
+        let Some(provider) = sdk.credentials_provider() else {
+            return Err(TokenError::NoIdentity { attempts: Vec::new() });
+        };
+        self.progress.wait_for("the source of the AWS identity");
+        let found = provider.provide_credentials().await;
+        found.map_err(|error| self.failure(None).of_identity(&error))
+    }
+
+    fn failure(&self, credentials: Option<&Credentials>) -> Failure {
+        Failure::new(&self.environment, credentials, self.progress.clone())
+    }
+
+    async fn private_token(
+        &self,
+        sdk: &SdkConfig,
+        credentials: Credentials,
+        registry: Option<&Registry>,
+    ) -> Result<Token, TokenError> {
+        let Some(region) = sdk.region() else {
+            let problem = "no AWS region is configured, by AWS_REGION, by the profile or by the instance";
+            return Err(TokenError::Configuration { problem: problem.to_owned() });
+        };
+        let failure = self.failure(Some(&credentials));
+        let endpoint = Endpoint::of("ECR", sdk, registry)?;
+        let mut config = aws_sdk_ecr::config::Builder::from(sdk)
+            .credentials_provider(credentials)
+            .use_fips(endpoint.fips)
+            .use_dual_stack(endpoint.dual_stack);
+        config.set_endpoint_url(endpoint.url);
+        let client = aws_sdk_ecr::Client::from_conf(config.build());
+        let answer =
+            client.get_authorization_token().send().await.map_err(|error| failure.of_call(&error))?;
+        let [data] = answer.authorization_data() else {
+            return Err(failure.of_answer(&Fault::Malformed("it does not hold exactly one token")));
+        };
+        let answer = Answer {
+            authorization_token: data.authorization_token(),
+            expires_at: data.expires_at(),
+            proxy_endpoint: data.proxy_endpoint(),
+        };
+        let asked = Asked { region: Some(region.as_ref()), partition: registry.map(Registry::partition) };
+        answer::check(&answer, &asked, (self.clock)()).map_err(|fault| failure.of_answer(&fault))
+    }
+
+    async fn public_token(
+        &self,
+        sdk: &SdkConfig,
+        credentials: Credentials,
+        registry: &Registry,
+    ) -> Result<Token, TokenError> {
+        let failure = self.failure(Some(&credentials));
+        let endpoint = Endpoint::of("ECR PUBLIC", sdk, Some(registry))?;
+        let mut config = aws_sdk_ecrpublic::config::Builder::from(sdk)
+            .credentials_provider(credentials)
+            .use_fips(endpoint.fips)
+            .use_dual_stack(endpoint.dual_stack);
+        config.set_endpoint_url(endpoint.url);
+        let client = aws_sdk_ecrpublic::Client::from_conf(config.build());
+        let answer =
+            client.get_authorization_token().send().await.map_err(|error| failure.of_call(&error))?;
+        let Some(data) = answer.authorization_data() else {
+            return Err(failure.of_answer(&Fault::Malformed("it holds no token")));
+        };
+        let answer = Answer {
+            authorization_token: data.authorization_token(),
+            expires_at: data.expires_at(),
+            proxy_endpoint: None,
+        };
+        let asked = Asked { region: None, partition: None };
+        answer::check(&answer, &asked, (self.clock)()).map_err(|fault| failure.of_answer(&fault))
+    }
+}

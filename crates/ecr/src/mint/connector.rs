@@ -1,0 +1,262 @@
+//! The one way to the network: what the SDK may connect to, how long it may take, and how much it may read.
+//!
+//! Redirects are never followed, since the client underneath follows none. Plain HTTP reaches this machine and the
+//! well-known metadata addresses only, checked on the address that is connected to, and never through a proxy.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use http::Uri;
+use http::uri::Scheme;
+use http_body_util::Limited;
+
+use super::progress::Progress;
+use super::roots;
+use crate::environment::Environment;
+
+/// The longest answer, in bytes.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// How long one request to the instance's metadata service may take. It answers within milliseconds or not at all.
+const METADATA_TRY: Duration = Duration::from_secs(1);
+
+/// How long all requests to the instance's metadata service may take.
+const METADATA_TOTAL: Duration = Duration::from_secs(2);
+
+/// What the paths of the instance's metadata service start with
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html>).
+const METADATA_PATH: &str = "/latest/";
+
+/// The addresses beside this machine's own that are reached by plain HTTP: EC2's metadata service, ECS, and EKS Pod
+/// Identity (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>).
+const METADATA_ADDRESSES: [&str; 5] =
+    ["169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254", "fd00:ec2::23"];
+
+/// What no proxy is asked for, whatever NO_PROXY says: this machine and link-local addresses.
+const NEVER_PROXIED: &str = "localhost,127.0.0.0/8,::1,169.254.0.0/16,fe80::/10,fd00:ec2::/32";
+
+/// What encrypts.
+const TLS: Provider = Provider::Rustls(CryptoMode::Ring);
+
+/// The HTTP client that the SDK is given.
+#[derive(Debug, Clone)]
+pub(super) struct GuardedClient {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    environment: Environment,
+    progress: Progress,
+    metadata_asked: OnceLock<Instant>,
+    connectors: Mutex<HashMap<Timeouts, SharedHttpConnector>>,
+}
+
+/// The time-outs that tell one connector from another: for the connection, and for the head of the answer.
+type Timeouts = (Option<Duration>, Option<Duration>);
+
+impl GuardedClient {
+    pub(super) fn new(environment: Environment, progress: Progress) -> Self {
+        let shared =
+            Shared { environment, progress, metadata_asked: OnceLock::new(), connectors: Mutex::default() };
+        Self { shared: Arc::new(shared) }
+    }
+}
+
+impl HttpClient for GuardedClient {
+    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        let make = || {
+            SharedHttpConnector::new(GuardedConnector {
+                settings: settings.clone(),
+                shared: Arc::clone(&self.shared),
+                plain: OnceLock::new(),
+                secure: OnceLock::new(),
+            })
+        };
+        let timeouts = (settings.connect_timeout(), settings.read_timeout());
+        match self.shared.connectors.lock() {
+            Ok(mut connectors) => connectors.entry(timeouts).or_insert_with(make).clone(),
+            Err(_) => make(),
+        }
+    }
+}
+
+/// A connector for one set of time-outs. What TLS needs is only loaded for the first connection that uses it.
+#[derive(Debug)]
+struct GuardedConnector {
+    settings: HttpConnectorSettings,
+    shared: Arc<Shared>,
+    plain: OnceLock<Result<Connector, String>>,
+    secure: OnceLock<Result<Connector, String>>,
+}
+
+impl HttpConnector for GuardedConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (connector, uri) = match self.connector_for(request.uri()) {
+            Ok(found) => found,
+            Err(refusal) => return HttpConnectorFuture::ready(Err(ConnectorError::user(refusal.into()))),
+        };
+        let is_metadata = is_plain(&uri) && uri.path().starts_with(METADATA_PATH);
+        let endpoint = uri.authority().map(ToString::to_string).unwrap_or_default();
+        let whom =
+            if is_metadata { format!("the instance metadata service at {endpoint}") } else { endpoint };
+        self.shared.progress.wait_for(whom);
+        let answer = connector.call(request);
+        if !is_metadata {
+            return HttpConnectorFuture::new(async move { answer.await.map(limited) });
+        }
+        let shared = Arc::clone(&self.shared);
+        HttpConnectorFuture::new(async move { shared.within_metadata_limit(answer).await.map(limited) })
+    }
+}
+
+impl GuardedConnector {
+    fn connector_for(&self, uri: &str) -> Result<(&Connector, Uri), Refusal> {
+        let uri = Uri::try_from(uri).map_err(|_| Refusal::NoAddress)?;
+        let connector = if is_plain(&uri) {
+            check_plain_host(&uri)?;
+            self.plain.get_or_init(|| plain_connector(&self.settings))
+        } else {
+            self.secure.get_or_init(|| secure_connector(&self.settings, &self.shared.environment))
+        };
+        match connector {
+            Ok(connector) => Ok((connector, uri)),
+            Err(problem) => Err(Refusal::Setup(problem.clone())),
+        }
+    }
+}
+
+impl Shared {
+    /// The answer of the metadata service, if it comes in time.
+    async fn within_metadata_limit(
+        &self,
+        answer: HttpConnectorFuture,
+    ) -> Result<HttpResponse, ConnectorError> {
+        let asked = self.metadata_asked.get_or_init(Instant::now).elapsed();
+        let limit = METADATA_TRY.min(METADATA_TOTAL.saturating_sub(asked));
+        let answer = tokio::time::timeout(limit, answer).await;
+        let is_silent = match &answer {
+            Ok(Ok(_)) => false,
+            Ok(Err(error)) => error.is_timeout(),
+            Err(_) => true,
+        };
+        if is_silent {
+            self.progress.metadata_is_silent();
+        }
+        answer.unwrap_or_else(|elapsed| Err(ConnectorError::timeout(elapsed.into())))
+    }
+}
+
+fn plain_connector(settings: &HttpConnectorSettings) -> Result<Connector, String> {
+    let builder = Connector::builder().connector_settings(settings.clone()).tls_provider(TLS);
+    Ok(builder.tls_context(roots::no_tls_context()?).build_with_resolver(PlainResolver))
+}
+
+fn secure_connector(
+    settings: &HttpConnectorSettings,
+    environment: &Environment,
+) -> Result<Connector, String> {
+    let builder = Connector::builder().connector_settings(settings.clone()).tls_provider(TLS);
+    Ok(builder.tls_context(roots::tls_context(environment)?).proxy_config(proxy(environment)?).build())
+}
+
+/// The proxy for HTTPS, from the usual variables.
+fn proxy(environment: &Environment) -> Result<ProxyConfig, String> {
+    let Some((variable, url)) = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+        .into_iter()
+        .find_map(|variable| Some((variable, environment.get(variable)?)))
+    else {
+        return Ok(ProxyConfig::disabled());
+    };
+    let exceptions = environment.get("NO_PROXY").or_else(|| environment.get("no_proxy")).unwrap_or_default();
+    let proxy = ProxyConfig::https(url).map_err(|_| format!("{variable} is not the address of a proxy"))?;
+    Ok(proxy.no_proxy(format!("{NEVER_PROXIED},{exceptions}")))
+}
+
+/// Why a connection is not even tried.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The address cannot be read.
+    NoAddress,
+    /// Plain HTTP would leave this machine.
+    PlainHttp { host: String },
+    /// The client cannot be made.
+    Setup(String),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoAddress => formatter.write_str("an endpoint is not a valid address"),
+            Self::PlainHttp { host } => {
+                write!(
+                    formatter,
+                    "plain HTTP to `{host}` is refused: only this machine is reached without TLS"
+                )
+            }
+            Self::Setup(problem) => formatter.write_str(problem),
+        }
+    }
+}
+
+impl Error for Refusal {}
+
+fn is_plain(uri: &Uri) -> bool {
+    uri.scheme() != Some(&Scheme::HTTPS)
+}
+
+/// Refuses addresses outside this machine. Names are checked when they are resolved.
+fn check_plain_host(uri: &Uri) -> Result<(), Refusal> {
+    let host = uri.host().ok_or(Refusal::NoAddress)?;
+    match host.trim_start_matches('[').trim_end_matches(']').parse() {
+        Ok(address) if !may_be_plain(address) => Err(Refusal::PlainHttp { host: host.to_owned() }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether plain HTTP may go to this address.
+pub(super) fn may_be_plain(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_loopback()
+        || METADATA_ADDRESSES
+            .iter()
+            .any(|allowed| allowed.parse::<IpAddr>().is_ok_and(|allowed| allowed == address))
+}
+
+/// Resolves names for plain HTTP, and refuses them unless all of their addresses are allowed.
+#[derive(Debug, Clone, Copy)]
+struct PlainResolver;
+
+impl ResolveDns for PlainResolver {
+    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
+        DnsFuture::new(async move {
+            let found = tokio::net::lookup_host((name, 0)).await.map_err(ResolveDnsError::new)?;
+            let addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+            if addresses.iter().all(|address| may_be_plain(*address)) {
+                Ok(addresses)
+            } else {
+                Err(ResolveDnsError::new(Refusal::PlainHttp { host: name.to_owned() }))
+            }
+        })
+    }
+}
+
+/// The answer, of which at most [`MAX_ANSWER_BYTES`] can be read.
+fn limited(answer: HttpResponse) -> HttpResponse {
+    answer.map(|body| SdkBody::from_body_1_x(Limited::new(body, MAX_ANSWER_BYTES)))
+}

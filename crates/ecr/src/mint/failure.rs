@@ -1,0 +1,227 @@
+//! What went wrong, found out from the SDK's errors.
+
+use std::error::Error;
+use std::io;
+use std::iter;
+
+use aws_config::meta::ProviderChainError;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::request_id::RequestId;
+use http_body_util::LengthLimitError;
+
+use super::answer::Fault;
+use super::connector::Refusal;
+use super::progress::Progress;
+use super::redaction::Redaction;
+use crate::environment::Environment;
+use crate::token::{Attempt, AwsFailure, TokenError};
+
+/// The operation that is called.
+const OPERATION: &str = "GetAuthorizationToken";
+
+/// The variables whose values must never be shown.
+const SECRET_VARIABLES: [&str; 4] =
+    ["AWS_SECRET_ACCESS_KEY", "SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
+
+/// The variables whose values are addresses, perhaps with a password in them.
+const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
+/// The source of the SDK's chain that asks the instance's metadata service.
+const METADATA_SOURCE: &str = "Ec2InstanceMetadata";
+
+/// Words the failures of one call.
+#[derive(Debug)]
+pub(super) struct Failure {
+    redaction: Redaction,
+    progress: Progress,
+}
+
+impl Failure {
+    /// Failures in which the secrets of environment and credentials are not shown.
+    pub(super) fn new(
+        environment: &Environment,
+        credentials: Option<&Credentials>,
+        progress: Progress,
+    ) -> Self {
+        let mut redaction = Redaction::default();
+        for variable in SECRET_VARIABLES.into_iter().chain(PROXY_VARIABLES) {
+            redaction.add(environment.secret(variable));
+        }
+        if let Some(credentials) = credentials {
+            redaction.add(Some(credentials.secret_access_key().into()));
+            redaction.add(credentials.session_token().map(Into::into));
+        }
+        Self { redaction, progress }
+    }
+
+    /// Why there are no credentials.
+    pub(super) fn of_identity(&self, error: &CredentialsError) -> TokenError {
+        if let Some(chain) = find::<ProviderChainError<CredentialsError>>(error) {
+            let attempts =
+                chain.attempts().iter().map(|attempt| self.attempt(attempt.name(), attempt.error()));
+            return TokenError::NoIdentity { attempts: attempts.collect() };
+        }
+        if let Some(failure) = self.of_connection(error) {
+            return failure;
+        }
+        let cause = self.words(error);
+        // The SDK keeps the codes of its own calls for the identity in words only.
+        if cause.contains("ExpiredToken") || cause.contains("has expired") {
+            return TokenError::ExpiredIdentity { cause };
+        }
+        TokenError::BrokenIdentity { cause }
+    }
+
+    /// Why the call failed.
+    pub(super) fn of_call<E>(&self, error: &SdkError<E, HttpResponse>) -> TokenError
+    where
+        E: Error + ProvideErrorMetadata + 'static,
+    {
+        match error {
+            SdkError::ServiceError(context) if context.raw().status().is_success() => self.unreadable(),
+            SdkError::ServiceError(context) => {
+                let status = context.raw().status().as_u16();
+                self.of_refusal(status, context.err(), error.request_id())
+            }
+            SdkError::TimeoutError(_) => self.progress.timed_out(),
+            _ => self.of_connection(error).unwrap_or_else(|| self.of_other(error)),
+        }
+    }
+
+    /// Why an answer is not believed.
+    pub(super) fn of_answer(&self, fault: &Fault) -> TokenError {
+        match fault {
+            Fault::Malformed(problem) => self.malformed(problem),
+            Fault::Expired { seconds } => TokenError::ClockSkew {
+                cause: format!(
+                    "by this machine's clock, the token that AWS has just handed out expired {seconds} s ago"
+                ),
+            },
+        }
+    }
+
+    fn attempt(&self, source: &str, error: &CredentialsError) -> Attempt {
+        let reason = error.source().map_or_else(|| "not configured".to_owned(), |source| self.words(source));
+        let timed_out = source == METADATA_SOURCE && self.progress.is_metadata_silent();
+        let reason =
+            if timed_out { "the instance metadata service did not answer".to_owned() } else { reason };
+        Attempt { source: source.to_owned(), reason, timed_out }
+    }
+
+    /// What AWS said no with.
+    fn of_refusal(
+        &self,
+        status: u16,
+        error: &impl ProvideErrorMetadata,
+        request_id: Option<&str>,
+    ) -> TokenError {
+        let clean = |text: &str| self.redaction.clean(text);
+        let failure = AwsFailure {
+            operation: OPERATION,
+            status: Some(status),
+            code: error.code().map(clean),
+            message: error.message().map(clean).filter(|message| !message.is_empty()),
+            request_id: request_id.map(clean),
+        };
+        let message = failure.message.as_deref().unwrap_or_default();
+        match failure.code.as_deref().unwrap_or_default() {
+            "AccessDenied" | "AccessDeniedException" => TokenError::AccessDenied { failure },
+            "ExpiredToken" | "ExpiredTokenException" => {
+                TokenError::ExpiredIdentity { cause: failure.to_string() }
+            }
+            "RequestExpired" | "RequestTimeTooSkewed" => TokenError::ClockSkew { cause: failure.to_string() },
+            "InvalidSignatureException" | "SignatureDoesNotMatch"
+                if message.contains("Signature expired") || message.contains("Signature not yet current") =>
+            {
+                TokenError::ClockSkew { cause: failure.to_string() }
+            }
+            "InvalidSignatureException"
+            | "SignatureDoesNotMatch"
+            | "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "InvalidAccessKeyId"
+            | "MissingAuthenticationToken"
+            | "MissingAuthenticationTokenException"
+            | "IncompleteSignatureException" => TokenError::InvalidIdentity { failure },
+            code if is_throttling(code) || status == 429 => TokenError::Throttled { failure },
+            _ if status >= 500 => TokenError::ServiceFailure { failure },
+            _ => TokenError::Refused { failure },
+        }
+    }
+
+    /// What stood against a connection, if that is what failed.
+    fn of_connection(&self, error: &(dyn Error + 'static)) -> Option<TokenError> {
+        if let Some(refusal) = find::<Refusal>(error) {
+            return Some(TokenError::Configuration { problem: self.redaction.clean(&refusal.to_string()) });
+        }
+        let endpoint = self.progress.whom();
+        if let Some(error) = find::<rustls::Error>(error) {
+            return Some(TokenError::Tls { endpoint, cause: self.redaction.clean(&error.to_string()) });
+        }
+        if find::<LengthLimitError>(error).is_some() {
+            return Some(self.malformed("it is too long"));
+        }
+        let error = find::<ConnectorError>(error)?;
+        if error.is_timeout() {
+            return Some(self.progress.timed_out());
+        }
+        let cause = causes(error).last().map(ToString::to_string).unwrap_or_default();
+        Some(TokenError::Unreachable { endpoint, cause: self.redaction.clean(&cause) })
+    }
+
+    fn of_other<E: Error + 'static>(&self, error: &SdkError<E, HttpResponse>) -> TokenError {
+        match error {
+            SdkError::ResponseError(_) => self.unreadable(),
+            _ => TokenError::Configuration { problem: self.words(error) },
+        }
+    }
+
+    fn unreadable(&self) -> TokenError {
+        self.malformed("it is cut off, or not what the operation answers")
+    }
+
+    fn malformed(&self, problem: &str) -> TokenError {
+        TokenError::MalformedAnswer { endpoint: self.progress.whom(), problem: problem.to_owned() }
+    }
+
+    /// An error and its causes in one line.
+    fn words(&self, error: &(dyn Error + 'static)) -> String {
+        let mut words: Vec<String> =
+            causes(error).map(|cause| self.redaction.clean(&cause.to_string())).collect();
+        words.dedup();
+        self.redaction.clean(&words.join(": "))
+    }
+}
+
+fn is_throttling(code: &str) -> bool {
+    code.starts_with("Throttl")
+        || matches!(
+            code,
+            "RequestThrottled"
+                | "RequestThrottledException"
+                | "TooManyRequestsException"
+                | "RequestLimitExceeded"
+                | "SlowDown"
+        )
+}
+
+/// An error and what caused it, the outermost first.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    iter::successors(Some(error), |error| cause(*error))
+}
+
+/// What caused an error. The payload of an `io::Error` is not its source.
+fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(payload) => Some(payload),
+        None => error.source(),
+    }
+}
+
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    causes(error).find_map(|cause| cause.downcast_ref())
+}

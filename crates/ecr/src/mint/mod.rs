@@ -1,0 +1,84 @@
+//! Getting a token from AWS: the SDK's default chain for the identity, and one GetAuthorizationToken.
+//!
+//! Nothing here runs before a token is asked for. The work is done on a thread of its own, so that the deadline
+//! holds even where the SDK waits for a file or a name look-up without looking at the clock.
+
+mod answer;
+mod call;
+mod connector;
+mod endpoint;
+mod failure;
+mod progress;
+mod redaction;
+mod roots;
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use self::call::{Call, Target};
+use self::progress::Progress;
+use crate::clock::Clock;
+use crate::environment::Environment;
+use crate::registry::Registry;
+use crate::token::{Token, TokenError, TokenSource};
+
+/// How much later than the call itself its caller stops waiting, so that the call can say what it waited for.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// Gets tokens from AWS.
+#[derive(Debug, Clone)]
+pub struct Mint {
+    environment: Environment,
+    limit: Duration,
+    clock: Clock,
+}
+
+impl Mint {
+    /// A source that finds the identity in `environment`, and takes at most `limit` for a token.
+    #[must_use]
+    pub fn new(environment: Environment, limit: Duration, clock: Clock) -> Self {
+        Self { environment, limit, clock }
+    }
+
+    /// A token of the principal's own registry in the region that is configured for it, with that registry.
+    ///
+    /// # Errors
+    /// If no region is configured, or as [`TokenSource::token`].
+    pub fn own(&self) -> Result<(Registry, Token), TokenError> {
+        let token = self.run(Target::Own)?;
+        match token.own_registry.clone() {
+            Some(registry) => Ok((registry, token)),
+            None => Err(TokenError::MalformedAnswer {
+                endpoint: "Amazon ECR".to_owned(),
+                problem: "it names no registry".to_owned(),
+            }),
+        }
+    }
+
+    fn run(&self, target: Target) -> Result<Token, TokenError> {
+        let progress = Progress::start();
+        let call = Call {
+            environment: self.environment.clone(),
+            target,
+            limit: self.limit,
+            clock: self.clock,
+            progress: progress.clone(),
+        };
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let worker = thread::Builder::new().name("mint".to_owned()).spawn(move || {
+            // Nobody may be waiting any more.
+            let _ = sender.send(call.run());
+        });
+        if let Err(error) = worker {
+            return Err(TokenError::Configuration { problem: format!("no thread can be started: {error}") });
+        }
+        receiver.recv_timeout(self.limit + GRACE).unwrap_or_else(|_| Err(progress.timed_out()))
+    }
+}
+
+impl TokenSource for Mint {
+    fn token(&self, registry: &Registry) -> Result<Token, TokenError> {
+        self.run(Target::Registry(registry.clone()))
+    }
+}

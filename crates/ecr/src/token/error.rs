@@ -1,0 +1,272 @@
+//! Why there is no token, in words for a person.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Why there is no token.
+///
+/// Two wordings exist: Display says everything, for the person who runs the machine; [`TokenError::summary`] is one
+/// of a few fixed sentences, for places such as a job's log that outsiders read. Neither contains a secret: the
+/// parts that come from AWS are made printable, cut, and searched for the secrets at hand before they get here.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// No source of the chain had any credentials.
+    #[error("no AWS identity was found{}", Attempts(.attempts))]
+    NoIdentity {
+        /// The sources that were tried, in their order.
+        attempts: Vec<Attempt>,
+    },
+    /// A source has credentials, or should have, and they cannot be had.
+    #[error("the AWS identity cannot be used: {cause}")]
+    BrokenIdentity {
+        /// What is wrong.
+        cause: String,
+    },
+    /// The credentials, or the login that they come from, have expired.
+    #[error("the AWS identity has expired: {cause}")]
+    ExpiredIdentity {
+        /// What AWS or the SDK said.
+        cause: String,
+    },
+    /// AWS knows the principal and does not let it do this.
+    #[error("access denied by AWS: {failure}")]
+    AccessDenied {
+        /// What AWS said.
+        failure: AwsFailure,
+    },
+    /// AWS does not know the credentials, or not in this region.
+    #[error("AWS does not accept the credentials: {failure}")]
+    InvalidIdentity {
+        /// What AWS said.
+        failure: AwsFailure,
+    },
+    /// The clock of this machine is wrong.
+    #[error("this machine's clock and that of AWS differ: {cause}")]
+    ClockSkew {
+        /// How it showed.
+        cause: String,
+    },
+    /// Too many requests were made.
+    #[error("AWS has throttled the request: {failure}")]
+    Throttled {
+        /// What AWS said.
+        failure: AwsFailure,
+    },
+    /// AWS failed by itself.
+    #[error("AWS failed: {failure}")]
+    ServiceFailure {
+        /// What AWS said.
+        failure: AwsFailure,
+    },
+    /// AWS refused for another reason.
+    #[error("AWS refused the request: {failure}")]
+    Refused {
+        /// What AWS said.
+        failure: AwsFailure,
+    },
+    /// There was no answer in time.
+    #[error("no answer after {:.1} s from {waiting_for}", .after.as_secs_f32())]
+    TimedOut {
+        /// Who did not answer.
+        waiting_for: String,
+        /// How long all of it took.
+        after: Duration,
+    },
+    /// No connection came about, or it broke.
+    #[error("{endpoint} cannot be reached: {cause}")]
+    Unreachable {
+        /// Who was called.
+        endpoint: String,
+        /// What stood against it.
+        cause: String,
+    },
+    /// The other side could not prove to be AWS.
+    #[error("the TLS connection to {endpoint} failed: {cause}")]
+    Tls {
+        /// Who was called.
+        endpoint: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// An answer came, but it is not what AWS answers.
+    #[error("the answer of {endpoint} cannot be used: {problem}")]
+    MalformedAnswer {
+        /// Who answered.
+        endpoint: String,
+        /// What is wrong with the answer.
+        problem: String,
+    },
+    /// A setting of this machine cannot be meant.
+    #[error("{problem}")]
+    Configuration {
+        /// The setting, and what is wrong with it.
+        problem: String,
+    },
+}
+
+impl TokenError {
+    /// One fixed sentence for the kind of failure, without names, addresses or anything that AWS said.
+    #[must_use]
+    pub fn summary(&self) -> &'static str {
+        match self {
+            Self::NoIdentity { .. } => "no AWS identity was found",
+            Self::BrokenIdentity { .. } => "the AWS identity cannot be used",
+            Self::ExpiredIdentity { .. } => "the AWS identity has expired",
+            Self::AccessDenied { .. } => "access denied by AWS",
+            Self::InvalidIdentity { .. } => "AWS does not accept the credentials",
+            Self::ClockSkew { .. } => "the clock differs from that of AWS",
+            Self::Throttled { .. } => "AWS has throttled the request",
+            Self::ServiceFailure { .. } => "AWS failed",
+            Self::Refused { .. } => "AWS refused the request",
+            Self::TimedOut { .. } => "AWS did not answer in time",
+            Self::Unreachable { .. } => "AWS cannot be reached",
+            Self::Tls { .. } => "the TLS connection to AWS failed",
+            Self::MalformedAnswer { .. } => "the answer of AWS cannot be used",
+            Self::Configuration { .. } => "the configuration cannot be used",
+        }
+    }
+
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoIdentity { attempts } if attempts.iter().any(Attempt::is_unanswered_metadata) => {
+                "the instance's metadata service did not answer: in a container, raise the hop limit with \
+                 `aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2 --instance-id ID`, or give \
+                 this process another identity"
+            }
+            Self::NoIdentity { .. } => {
+                "give the process that runs this helper an identity: an instance or task role, AWS_PROFILE, \
+                 AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY"
+            }
+            Self::ExpiredIdentity { .. } => "log in again: `aws sso login`, or set fresh credentials",
+            Self::AccessDenied { .. } => {
+                "let the principal do `ecr:GetAuthorizationToken` on resource `*` (for ECR Public \
+                 `ecr-public:GetAuthorizationToken` and `sts:GetServiceBearerToken`)"
+            }
+            Self::InvalidIdentity { .. } => {
+                "check with `aws sts get-caller-identity`, and that the region is enabled for the account"
+            }
+            Self::ClockSkew { .. } => "set the clock: `timedatectl set-ntp true`",
+            Self::Throttled { .. } => "keep the token cache on, so that processes share one request",
+            Self::Unreachable { .. } => {
+                "check the route to AWS: security group, HTTPS_PROXY, NO_PROXY, or the VPC endpoint for `ecr.api`"
+            }
+            Self::Tls { .. } => {
+                "name the file with your proxy's or endpoint's root certificate in AWS_CA_BUNDLE"
+            }
+            Self::TimedOut { .. } => "check the route to AWS, or allow more seconds with ECRU_TIMEOUT",
+            Self::BrokenIdentity { .. }
+            | Self::ServiceFailure { .. }
+            | Self::Refused { .. }
+            | Self::MalformedAnswer { .. }
+            | Self::Configuration { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// One source of identities that was tried, and why it had none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The name of the source, as the SDK has it.
+    pub source: String,
+    /// Why it had nothing.
+    pub reason: String,
+    /// Whether it was asked and did not answer in time.
+    pub timed_out: bool,
+}
+
+impl Attempt {
+    fn is_unanswered_metadata(&self) -> bool {
+        self.timed_out && self.source == "Ec2InstanceMetadata"
+    }
+}
+
+/// The attempts in parentheses.
+struct Attempts<'a>(&'a [Attempt]);
+
+impl fmt::Display for Attempts<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Attempt { source, reason, .. }) in self.0.iter().enumerate() {
+            let before = if index == 0 { " (" } else { "; " };
+            write!(formatter, "{before}{source}: {reason}")?;
+        }
+        formatter.write_str(if self.0.is_empty() { "" } else { ")" })
+    }
+}
+
+/// What AWS said when it said no.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AwsFailure {
+    /// The operation that was asked for.
+    pub operation: &'static str,
+    /// The HTTP status.
+    pub status: Option<u16>,
+    /// The error's code.
+    pub code: Option<String>,
+    /// AWS's words.
+    pub message: Option<String>,
+    /// The number by which AWS finds the request.
+    pub request_id: Option<String>,
+}
+
+impl fmt::Display for AwsFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(message) = &self.message {
+            write!(formatter, "{message} ")?;
+        }
+        write!(formatter, "({}", self.operation)?;
+        if let Some(status) = self.status {
+            write!(formatter, ", status {status}")?;
+        }
+        if let Some(code) = &self.code {
+            write!(formatter, ", {code}")?;
+        }
+        if let Some(request_id) = &self.request_id {
+            write!(formatter, ", request {request_id}")?;
+        }
+        formatter.write_str(")")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(source: &str, reason: &str, timed_out: bool) -> Attempt {
+        Attempt { source: source.to_owned(), reason: reason.to_owned(), timed_out }
+    }
+
+    #[test]
+    fn a_missing_identity_lists_what_was_tried() {
+        let error = TokenError::NoIdentity {
+            attempts: vec![attempt("Environment", "not set", false), attempt("Profile", "no file", false)],
+        };
+        assert_eq!(error.to_string(), "no AWS identity was found (Environment: not set; Profile: no file)");
+        assert_eq!(TokenError::NoIdentity { attempts: vec![] }.to_string(), "no AWS identity was found");
+    }
+
+    #[test]
+    fn a_silent_metadata_service_has_a_hint_of_its_own() {
+        let hint = |attempts| TokenError::NoIdentity { attempts }.hint().unwrap();
+        assert!(hint(vec![attempt("Ec2InstanceMetadata", "silent", true)]).contains("hop limit"));
+        assert!(!hint(vec![attempt("Ec2InstanceMetadata", "no role", false)]).contains("hop limit"));
+    }
+
+    #[test]
+    fn what_aws_said_is_shown_as_far_as_it_is_known() {
+        let mut failure = AwsFailure { operation: "GetAuthorizationToken", ..AwsFailure::default() };
+        assert_eq!(failure.to_string(), "(GetAuthorizationToken)");
+        failure.status = Some(400);
+        failure.code = Some("AccessDeniedException".into());
+        failure.message = Some("User: u is not authorized".into());
+        failure.request_id = Some("r-1".into());
+        assert_eq!(
+            TokenError::AccessDenied { failure }.to_string(),
+            "access denied by AWS: User: u is not authorized (GetAuthorizationToken, status 400, \
+             AccessDeniedException, request r-1)"
+        );
+    }
+}

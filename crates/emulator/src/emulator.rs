@@ -1,0 +1,247 @@
+//! Starting and stopping, and what is known of an emulator that runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::{fmt, io};
+
+use crate::accounts::{AccountId, Region, RegistryId};
+use crate::addresses::Addresses;
+use crate::calls::{CallCounts, Calls};
+use crate::cloud::{Cloud, blocking};
+use crate::imds::Instance;
+use crate::layer_bucket::BucketAddresses;
+use crate::listener::Listeners;
+use crate::options::{Options, RegistryAt};
+use crate::principals::{AccessKeys, Principals};
+use crate::registry::uploads::Uploads;
+use crate::seal::Seal;
+use crate::sockets::Sockets;
+use crate::store::{RepositoryKey, StateFolder, Store, StoreError};
+use crate::sts::is_role_name;
+use crate::tls::TlsError;
+
+/// An emulator that runs. Dropping it closes its ports and removes its temporary files at once;
+/// [`Emulator::stop`] lets requests in progress end first.
+pub struct Emulator {
+    listeners: Listeners,
+    cloud: Arc<Cloud>,
+    addresses: Addresses,
+    _folder: StateFolder,
+}
+
+impl Emulator {
+    /// Starts an emulator inside the running Tokio runtime. It serves when this returns.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let registries = registries_of(&options)?;
+        let state_dir = options.state_dir.clone();
+        let open = move || {
+            let folder = StateFolder::take(state_dir.as_deref())?;
+            Store::open(&folder).map(|store| (folder, store))
+        };
+        let (folder, store) = blocking(open).await.map_err(|error| StartError::Runtime(error.into()))??;
+
+        let sockets = Sockets::bind(&options, &registries, &folder).await?;
+        let addresses = sockets.addresses.clone();
+        let cloud = Arc::new(Cloud {
+            seal: Seal::generate().map_err(StartError::Random)?,
+            store,
+            calls: Calls::default(),
+            principals: Principals::with_users_of(&accounts_of(&options)),
+            instance: Instance::new(RegistryId::default(), options.instance_role),
+            uploads: Uploads::default(),
+            buckets: BucketAddresses {
+                plain: addresses.blob,
+                tls: addresses.tls.as_ref().map(|tls| tls.blob),
+            },
+            cross_account: options.cross_account,
+            quirks: options.quirks,
+            clock: options.clock,
+        });
+        let listeners = sockets.serve(&cloud);
+        Ok(Self { listeners, cloud, addresses, _folder: folder })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// The environment variables that point AWS clients at it. Keys and a region are not among them.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let url = format!("http://{}", self.addresses.main);
+        [
+            "AWS_ENDPOINT_URL_ECR",
+            "AWS_ENDPOINT_URL_ECR_PUBLIC",
+            "AWS_ENDPOINT_URL_STS",
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        ]
+        .map(|name| (name.to_owned(), url.clone()))
+        .into()
+    }
+
+    /// The keys of an account's user, if the account is one of those that the emulator was started with.
+    pub fn user_keys(&self, account: AccountId) -> Option<AccessKeys> {
+        self.cloud.principals.user_keys(account)
+    }
+
+    /// Creates a repository without a request. It writes a small file if there is a state folder.
+    pub fn create_repository(
+        &self,
+        account: AccountId,
+        region: &Region,
+        name: &str,
+    ) -> Result<(), CreateRepositoryError> {
+        let repository = name.parse().map_err(|_| CreateRepositoryError::InvalidName(name.into()))?;
+        let registry = RegistryId { account, region: region.clone() };
+        let key = RepositoryKey { registry: registry.clone(), name: repository };
+        match self.cloud.store.create(key, self.cloud.now()) {
+            Ok(_) => Ok(()),
+            Err(StoreError::RepositoryExists) => {
+                Err(CreateRepositoryError::AlreadyExists { registry: registry.host(), name: name.into() })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// How often each operation has been called so far.
+    pub fn calls(&self) -> CallCounts {
+        self.cloud.calls.snapshot()
+    }
+
+    /// Closes the ports, waits up to five seconds for requests in progress, and ends.
+    pub async fn stop(mut self) {
+        self.listeners.drain().await;
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
+/// The registries with ports of their own, once everything that can be wrong with the options is ruled out.
+fn registries_of(options: &Options) -> Result<BTreeMap<RegistryId, u16>, StartError> {
+    if !options.listen.ip().is_loopback() {
+        return Err(StartError::NotLoopback(options.listen));
+    }
+    if !is_role_name(&options.instance_role) {
+        return Err(StartError::InvalidRole(options.instance_role.clone()));
+    }
+    let mut registries = BTreeMap::new();
+    for RegistryAt { account, region, port } in &options.registries {
+        let registry = RegistryId { account: *account, region: region.clone() };
+        let host = registry.host();
+        if registry == RegistryId::default() || registries.insert(registry, *port).is_some() {
+            return Err(StartError::DuplicateRegistry(host));
+        }
+    }
+    Ok(registries)
+}
+
+fn accounts_of(options: &Options) -> BTreeSet<AccountId> {
+    let of_registries = options.registries.iter().map(|registry| registry.account);
+    options.accounts.iter().copied().chain(of_registries).chain([RegistryId::default().account]).collect()
+}
+
+/// Why an emulator does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address could be reached from other machines.
+    #[error("will not listen on {0}, which is not a loopback address")]
+    NotLoopback(SocketAddr),
+    /// A registry has two ports, or is the default one, which has the main port.
+    #[error("registry `{0}` has a port already")]
+    DuplicateRegistry(String),
+    /// The role's name has letters that IAM does not take.
+    #[error("`{0}` is not a role name")]
+    InvalidRole(String),
+    /// A port cannot be taken.
+    #[error("cannot listen on {address} as {what}")]
+    Bind {
+        /// Which listener it would have been.
+        what: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The Unix socket cannot be made.
+    #[error("cannot listen on `{}`", path.display())]
+    Unix {
+        /// Where it would have been.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The state folder cannot be used.
+    #[error(transparent)]
+    State(#[from] StoreError),
+    /// There is no certificate to serve TLS with.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The system gives no random bytes.
+    #[error("cannot read random bytes")]
+    Random(#[source] getrandom::Error),
+    /// The Tokio runtime is shutting down.
+    #[error("cannot run in the runtime")]
+    Runtime(#[source] io::Error),
+}
+
+impl StartError {
+    /// What to do about it, where something can be done.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotLoopback(address) => Some(format!("listen on 127.0.0.1:{}", address.port())),
+            Self::DuplicateRegistry(_) => Some(
+                "name each registry once, and the default one, 000000000000 in us-east-1, not at all".into(),
+            ),
+            Self::InvalidRole(_) => Some("use at most 64 letters, digits and characters of `_+=,.@-`".into()),
+            Self::Bind { source, .. } => match source.kind() {
+                io::ErrorKind::AddrInUse => Some("choose another port, or 0 for any that is free".into()),
+                io::ErrorKind::PermissionDenied => {
+                    Some("choose a port from 1024, or 0 for any that is free".into())
+                }
+                _ => None,
+            },
+            Self::State(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// Why a repository is not created.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CreateRepositoryError {
+    /// Not a name that ECR takes.
+    #[error("`{0}` is not a repository name")]
+    InvalidName(String),
+    /// It is there already.
+    #[error("repository `{name}` already exists in `{registry}`")]
+    AlreadyExists {
+        /// The registry's host name.
+        registry: String,
+        /// The repository's name.
+        name: String,
+    },
+    /// It cannot be written down.
+    #[error(transparent)]
+    State(#[from] StoreError),
+}
+
+impl CreateRepositoryError {
+    /// What to do about it, where something can be done.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::InvalidName(_) => {
+                Some("use 2 to 256 lower-case letters, digits and `.`, `_`, `-`, `/`".into())
+            }
+            Self::AlreadyExists { .. } => None,
+            Self::State(error) => error.hint(),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The instance metadata service, version 2: tokens by PUT, and no answer without one.
+//!
+//! Paths, headers and statuses follow "Use the Instance Metadata Service" and "Instance metadata categories" of the
+//! Amazon EC2 user guide.
+
+use std::sync::{Mutex, PoisonError};
+
+use axum::extract::{Path, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE as BASE64;
+use secrecy::ExposeSecret;
+use serde_json::json;
+use time::{Duration, OffsetDateTime};
+
+use crate::accounts::RegistryId;
+use crate::clock::rfc3339;
+use crate::cloud::{Cloud, Entrance};
+use crate::principals::{Principal, SessionKeys};
+use crate::seal::{Purpose, Seal};
+use crate::sites::Site;
+
+const TTL_HEADER: &str = "x-aws-ec2-metadata-token-ttl-seconds";
+const TOKEN_HEADER: &str = "x-aws-ec2-metadata-token";
+const TTL_SECONDS: std::ops::RangeInclusive<u32> = 1..=21_600;
+
+const INSTANCE_ID: &str = "i-0ec0000000000ec00";
+
+/// Role credentials are good for about six hours, and new ones appear well before the old expire. botocore asks
+/// again when fewer than 15 minutes are left, so they must be new by then.
+const CREDENTIALS_LIFETIME: Duration = Duration::hours(6);
+const RENEWED_BEFORE_EXPIRY: Duration = Duration::minutes(20);
+
+/// The one instance: where it runs and which role it has.
+pub(crate) struct Instance {
+    place: RegistryId,
+    role: String,
+    credentials: Mutex<Option<SessionKeys>>,
+}
+
+impl Instance {
+    pub(crate) fn new(place: RegistryId, role: String) -> Self {
+        Self { place, role, credentials: Mutex::default() }
+    }
+
+    /// The role's current credentials, which all callers share.
+    fn credentials(&self, cloud: &Cloud) -> SessionKeys {
+        let now = cloud.now();
+        let mut current = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(keys) = current.as_ref().filter(|keys| now < keys.expires - RENEWED_BEFORE_EXPIRY) {
+            return keys.clone();
+        }
+        let principal = Principal::role_session(self.place.account, &self.role, INSTANCE_ID);
+        let keys = cloud.principals.open_session(principal, CREDENTIALS_LIFETIME, now, &cloud.seal);
+        *current = Some(keys.clone());
+        keys
+    }
+}
+
+/// Answers a request for `/latest/<path>`.
+pub(crate) async fn answer(
+    State(entrance): State<Entrance>,
+    site: Site,
+    Path(path): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    let cloud = &entrance.cloud;
+    if site != Site::Any {
+        return refusal(StatusCode::NOT_FOUND);
+    }
+    match (path.as_str(), method) {
+        ("api/token", Method::PUT) => {
+            cloud.calls.count("imds", "PutToken");
+            put_token(cloud, &headers).unwrap_or_else(refusal)
+        }
+        ("api/token", _) => refusal(StatusCode::METHOD_NOT_ALLOWED),
+        (path, Method::GET) => {
+            cloud.calls.count("imds", item_name(path));
+            get(cloud, path, &headers).unwrap_or_else(refusal)
+        }
+        _ => refusal(StatusCode::METHOD_NOT_ALLOWED),
+    }
+}
+
+fn item_name(path: &str) -> &'static str {
+    match path {
+        "meta-data/iam/security-credentials" | "meta-data/iam/security-credentials/" => "ListRoles",
+        "meta-data/placement/region" => "GetRegion",
+        "dynamic/instance-identity/document" => "GetIdentityDocument",
+        _ if path.starts_with("meta-data/iam/security-credentials/") => "GetRoleCredentials",
+        _ => "GetMetadata",
+    }
+}
+
+fn put_token(cloud: &Cloud, headers: &HeaderMap) -> Result<Response, StatusCode> {
+    // A forwarding header is the sign of an open proxy, through which strangers could ask.
+    if headers.contains_key("x-forwarded-for") {
+        return Err(StatusCode::FORBIDDEN);
+    }
+    let ttl = headers
+        .get(TTL_HEADER)
+        .and_then(|ttl| ttl.to_str().ok()?.parse().ok())
+        .filter(|ttl| TTL_SECONDS.contains(ttl))
+        .ok_or(StatusCode::BAD_REQUEST)?;
+    let token = seal_token(&cloud.seal, cloud.now() + Duration::seconds(ttl.into()));
+    Ok(([(CONTENT_TYPE.as_str(), "text/plain".to_owned()), (TTL_HEADER, ttl.to_string())], token)
+        .into_response())
+}
+
+fn get(cloud: &Cloud, path: &str, headers: &HeaderMap) -> Result<Response, StatusCode> {
+    let token = headers.get(TOKEN_HEADER).map(HeaderValue::as_bytes).unwrap_or_default();
+    if !is_valid_token(&cloud.seal, token, cloud.now()) {
+        return Err(StatusCode::UNAUTHORIZED);
+    }
+    let instance = &cloud.instance;
+    let text = match path {
+        "meta-data/iam/security-credentials" | "meta-data/iam/security-credentials/" => instance.role.clone(),
+        "meta-data/iam/info" => instance_profile(cloud),
+        "meta-data/instance-id" => INSTANCE_ID.into(),
+        "meta-data/placement/region" => instance.place.region.to_string(),
+        "meta-data/placement/availability-zone" => format!("{}a", instance.place.region),
+        "dynamic/instance-identity/document" => identity_document(cloud),
+        _ => match path.strip_prefix("meta-data/iam/security-credentials/") {
+            Some(role) if role == instance.role => role_credentials(cloud),
+            _ => return Err(StatusCode::NOT_FOUND),
+        },
+    };
+    Ok(([(CONTENT_TYPE, "text/plain")], text).into_response())
+}
+
+fn role_credentials(cloud: &Cloud) -> String {
+    let keys = cloud.instance.credentials(cloud);
+    pretty(&json!({
+        "Code": "Success",
+        "LastUpdated": rfc3339(keys.issued),
+        "Type": "AWS-HMAC",
+        "AccessKeyId": keys.access_key_id,
+        "SecretAccessKey": keys.secret_access_key.expose_secret(),
+        "Token": keys.session_token.expose_secret(),
+        "Expiration": rfc3339(keys.expires),
+    }))
+}
+
+fn instance_profile(cloud: &Cloud) -> String {
+    let Instance { place, role, .. } = &cloud.instance;
+    let keys = cloud.instance.credentials(cloud);
+    pretty(&json!({
+        "Code": "Success",
+        "LastUpdated": rfc3339(keys.issued),
+        "InstanceProfileArn": format!("arn:aws:iam::{}:instance-profile/{role}", place.account),
+        "InstanceProfileId": "AIPAECRUEMULATOR00000",
+    }))
+}
+
+fn identity_document(cloud: &Cloud) -> String {
+    let place = &cloud.instance.place;
+    pretty(&json!({
+        "accountId": place.account.to_string(),
+        "architecture": "x86_64",
+        "availabilityZone": format!("{}a", place.region),
+        "imageId": "ami-0ec0000000000ec00",
+        "instanceId": INSTANCE_ID,
+        "instanceType": "t3.micro",
+        "privateIp": "127.0.0.1",
+        "region": place.region.as_str(),
+        "version": "2017-09-30",
+    }))
+}
+
+fn pretty(value: &serde_json::Value) -> String {
+    format!("{value:#}")
+}
+
+/// A token says when it expires, and carries a seal over that: expiry, bytes that make it unique, MAC.
+fn seal_token(seal: &Seal, expires: OffsetDateTime) -> String {
+    let mut token = expires.unix_timestamp().to_be_bytes().to_vec();
+    token.extend_from_slice(&seal.unpredictable()[..8]);
+    let tag = seal.tag(Purpose::MetadataToken, &token);
+    token.extend_from_slice(&tag);
+    BASE64.encode(token)
+}
+
+fn is_valid_token(seal: &Seal, token: &[u8], now: OffsetDateTime) -> bool {
+    let Ok(token) = BASE64.decode(token) else { return false };
+    let Some((message, tag)) = token.split_at_checked(16) else { return false };
+    let Some(expires) = message.first_chunk().map(|bytes| i64::from_be_bytes(*bytes)) else { return false };
+    seal.matches(Purpose::MetadataToken, message, tag) && now.unix_timestamp() < expires
+}
+
+/// An error page as the service writes it.
+fn refusal(status: StatusCode) -> Response {
+    let title = format!("{} - {}", status.as_u16(), status.canonical_reason().unwrap_or_default());
+    let page = format!(
+        "<?xml version=\"1.0\" encoding=\"iso-8859-1\"?>\n<html>\n <head>\n  <title>{title}</title>\n </head>\n \
+         <body>\n  <h1>{title}</h1>\n </body>\n</html>\n"
+    );
+    (status, [(CONTENT_TYPE, "text/html")], page).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_token_holds_until_its_time_is_over() {
+        let (seal, now) = (Seal::generate().unwrap(), OffsetDateTime::UNIX_EPOCH);
+        let token = seal_token(&seal, now + Duration::SECOND);
+        assert!(is_valid_token(&seal, token.as_bytes(), now));
+        assert!(!is_valid_token(&seal, token.as_bytes(), now + Duration::SECOND));
+        assert!(!is_valid_token(&Seal::generate().unwrap(), token.as_bytes(), now));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_no_token(token: Vec<u8>) {
+            let (seal, now) = (Seal::generate().unwrap(), OffsetDateTime::UNIX_EPOCH);
+            prop_assert!(!is_valid_token(&seal, &token, now));
+            prop_assert!(!is_valid_token(&seal, BASE64.encode(&token).as_bytes(), now));
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What an emulator is started with.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use crate::accounts::{AccountId, Region};
+use crate::clock::Clock;
+
+/// How to start an emulator. The default listens on free ports of 127.0.0.1 and keeps nothing.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The main listener: AWS APIs, instance metadata and the default registry (account `000000000000`,
+    /// `us-east-1`). Port 0 takes any free one. The other listeners use the same IP address, which must be loopback.
+    pub listen: SocketAddr,
+    /// Registries that get a port of their own, so that for example `localhost:5001` is one of them.
+    pub registries: Vec<RegistryAt>,
+    /// Accounts that get a user with keys besides those of the default registry and of `registries`.
+    pub accounts: Vec<AccountId>,
+    /// The port that blob downloads are redirected to; 0 takes any free one.
+    pub blob_port: u16,
+    /// A path at which to serve the same as on the main listener through a Unix socket.
+    pub unix_socket: Option<PathBuf>,
+    /// Serves everything over TLS as well.
+    pub tls: Option<TlsOptions>,
+    /// Where to keep repositories and images; a temporary folder, removed at the end, if not given.
+    pub state_dir: Option<PathBuf>,
+    /// The name of the role that the instance metadata hands out credentials for, in account `000000000000`.
+    pub instance_role: String,
+    /// Whether principals may use registries of other accounts.
+    pub cross_account: CrossAccount,
+    /// Where the registry deviates from the OCI distribution specification as ECR does.
+    pub quirks: Quirks,
+    /// What expiries are measured by.
+    pub clock: Clock,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            registries: Vec::new(),
+            accounts: Vec::new(),
+            blob_port: 0,
+            unix_socket: None,
+            tls: None,
+            state_dir: None,
+            instance_role: "ecru-emulator-instance".into(),
+            cross_account: CrossAccount::default(),
+            quirks: Quirks::default(),
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// A registry with a port of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryAt {
+    /// The account that owns the registry.
+    pub account: AccountId,
+    /// The region that it is in.
+    pub region: Region,
+    /// The port; 0 takes any free one.
+    pub port: u16,
+}
+
+/// How to serve over TLS. The certificate authority is made at start and never signs again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// The port; 0 takes any free one. Which service or registry is meant follows from the host name.
+    pub port: u16,
+    /// Host names and IP addresses for the certificate besides those of the registries, the AWS APIs, `localhost`
+    /// and `127.0.0.1`.
+    pub names: Vec<String>,
+}
+
+/// What a principal of one account may do in a registry of another. Within its own account it may do everything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CrossAccount {
+    /// Everything, as if each repository had a policy that says so.
+    #[default]
+    Allow,
+    /// Nothing, as without repository policies.
+    Deny,
+}
+
+/// Behaviours of ECR that the OCI distribution specification does not have. All are on by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quirks {
+    /// A chunk of an upload is answered with 201 where the specification says 202 (openai/tart issue 273).
+    pub chunk_is_created: bool,
+    /// Chunks after an upload's first are accepted and thrown away (aws/containers-roadmap issue 2831).
+    pub later_chunks_are_dropped: bool,
+}
+
+impl Default for Quirks {
+    fn default() -> Self {
+        Self { chunk_is_created: true, later_chunks_are_dropped: true }
+    }
+}

@@ -1,0 +1,210 @@
+//! Who calls: users with fixed keys, and sessions of roles with keys that expire.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use time::{Duration, OffsetDateTime};
+
+use crate::accounts::AccountId;
+use crate::seal::Seal;
+
+/// How long an expired session is remembered, so that its keys are called expired and not unknown.
+const EXPIRED_SESSIONS_ARE_KEPT: Duration = Duration::hours(1);
+
+/// The letters of AWS's unique identifiers and access key ids.
+const ID_LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/// Keys for AWS API calls. None of them is worth anything outside the emulator that made them.
+#[derive(Debug, Clone)]
+pub struct AccessKeys {
+    /// For `AWS_ACCESS_KEY_ID`; not a secret.
+    pub access_key_id: String,
+    /// For `AWS_SECRET_ACCESS_KEY`.
+    pub secret_access_key: SecretString,
+}
+
+/// Somebody whom requests can come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Principal {
+    pub(crate) account: AccountId,
+    pub(crate) arn: String,
+    pub(crate) user_id: String,
+}
+
+impl Principal {
+    fn user(account: AccountId) -> Self {
+        let arn = format!("arn:aws:iam::{account}:user/ecru");
+        Self { account, user_id: unique_id("AIDA", &arn), arn }
+    }
+
+    /// A session of a role, named as STS names it.
+    pub(crate) fn role_session(account: AccountId, role: &str, session: &str) -> Self {
+        Self {
+            account,
+            arn: format!("arn:aws:sts::{account}:assumed-role/{role}/{session}"),
+            user_id: format!("{}:{session}", role_id(account, role)),
+        }
+    }
+
+    pub(crate) fn is_role_session(&self) -> bool {
+        self.arn.contains(":assumed-role/")
+    }
+}
+
+pub(crate) fn role_id(account: AccountId, role: &str) -> String {
+    unique_id("AROA", &format!("{account}/{role}"))
+}
+
+/// An identifier of AWS's length (prefix and 17 letters), the same for the same name in every run.
+fn unique_id(prefix: &str, name: &str) -> String {
+    format!("{prefix}ECRU{}", letters(&Sha256::digest(name.as_bytes())[..13]))
+}
+
+fn letters(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(ID_LETTERS[usize::from(byte % 32)])).collect()
+}
+
+/// A session of a role: what STS and the instance metadata hand out.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionKeys {
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: SecretString,
+    pub(crate) session_token: SecretString,
+    pub(crate) issued: OffsetDateTime,
+    pub(crate) expires: OffsetDateTime,
+    pub(crate) principal: Arc<Principal>,
+}
+
+/// Why keys are not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyRefusal {
+    /// Nobody has this access key, or its session token is missing or another.
+    Unknown,
+    Expired,
+}
+
+/// Everybody who can call, by access key id.
+pub(crate) struct Principals {
+    users: HashMap<String, Arc<Principal>>,
+    sessions: RwLock<HashMap<String, SessionKeys>>,
+}
+
+impl Principals {
+    /// One user with fixed keys in each account, and no sessions.
+    pub(crate) fn with_users_of(accounts: &BTreeSet<AccountId>) -> Self {
+        let users =
+            accounts.iter().map(|&account| (user_key_id(account), Arc::new(Principal::user(account))));
+        Self { users: users.collect(), sessions: RwLock::default() }
+    }
+
+    /// The keys of an account's user: the same in every run, so that they can stand in a file.
+    pub(crate) fn user_keys(&self, account: AccountId) -> Option<AccessKeys> {
+        let access_key_id = user_key_id(account);
+        self.users.contains_key(&access_key_id).then(|| AccessKeys {
+            access_key_id,
+            secret_access_key: format!("ecru-emulator/not-real-keys/{account}").into(),
+        })
+    }
+
+    pub(crate) fn open_session(
+        &self,
+        principal: Principal,
+        lifetime: Duration,
+        now: OffsetDateTime,
+        seal: &Seal,
+    ) -> SessionKeys {
+        let keys = SessionKeys {
+            access_key_id: format!("ASIAECRU{}", letters(&seal.unpredictable()[..12])),
+            secret_access_key: hex::encode(&seal.unpredictable()[..20]).into(),
+            session_token: format!("ecru-emulator-session-{}", hex::encode(seal.unpredictable())).into(),
+            issued: now,
+            expires: now + lifetime,
+            principal: Arc::new(principal),
+        };
+        let mut sessions = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
+        sessions.retain(|_, session| now < session.expires + EXPIRED_SESSIONS_ARE_KEPT);
+        sessions.insert(keys.access_key_id.clone(), keys.clone());
+        keys
+    }
+
+    /// Who holds an access key. Session keys count only with their session token, user keys only without one.
+    pub(crate) fn holder_of(
+        &self,
+        access_key_id: &str,
+        session_token: Option<&str>,
+        now: OffsetDateTime,
+    ) -> Result<Arc<Principal>, KeyRefusal> {
+        if let Some(user) = self.users.get(access_key_id) {
+            return if session_token.is_none() { Ok(user.clone()) } else { Err(KeyRefusal::Unknown) };
+        }
+        let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
+        let session = sessions.get(access_key_id).ok_or(KeyRefusal::Unknown)?;
+        if session_token != Some(session.session_token.expose_secret()) {
+            return Err(KeyRefusal::Unknown);
+        }
+        if now >= session.expires { Err(KeyRefusal::Expired) } else { Ok(session.principal.clone()) }
+    }
+}
+
+fn user_key_id(account: AccountId) -> String {
+    let account = account.to_string();
+    format!("AKIAECRUEMULATOR{}", &account[account.len() - 4..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn principals() -> Principals {
+        Principals::with_users_of(&BTreeSet::from([AccountId::default()]))
+    }
+
+    #[test]
+    fn user_keys_are_fixed_and_their_secret_is_not_printed() {
+        let keys = principals().user_keys(AccountId::default()).unwrap();
+        assert_eq!(keys.access_key_id, "AKIAECRUEMULATOR0000");
+        let secret = keys.secret_access_key.expose_secret();
+        assert_eq!(secret.len(), 40);
+        assert!(!format!("{keys:?}").contains(secret));
+        assert!(principals().user_keys(AccountId::new(1).unwrap()).is_none());
+    }
+
+    #[test]
+    fn a_session_counts_with_its_token_until_it_expires() {
+        let (principals, seal, now) = (principals(), Seal::generate().unwrap(), OffsetDateTime::UNIX_EPOCH);
+        let principal = Principal::role_session(AccountId::default(), "deploy", "job-1");
+        let keys = principals.open_session(principal.clone(), Duration::hours(1), now, &seal);
+        let token = keys.session_token.expose_secret();
+        let holder = |token, time| principals.holder_of(&keys.access_key_id, token, time);
+
+        assert_eq!(*holder(Some(token), now).unwrap(), principal);
+        assert_eq!(holder(None, now), Err(KeyRefusal::Unknown));
+        assert_eq!(holder(Some("other"), now), Err(KeyRefusal::Unknown));
+        assert_eq!(holder(Some(token), keys.expires), Err(KeyRefusal::Expired));
+        assert!(!format!("{keys:?}").contains(token));
+        assert_eq!(keys.access_key_id.len(), 20);
+    }
+
+    #[test]
+    fn sessions_are_forgotten_some_time_after_they_expired() {
+        let (principals, seal, now) = (principals(), Seal::generate().unwrap(), OffsetDateTime::UNIX_EPOCH);
+        let open = |time| {
+            let principal = Principal::role_session(AccountId::default(), "deploy", "job-1");
+            principals.open_session(principal, Duration::hours(1), time, &seal)
+        };
+        let first = open(now);
+        let later = now + Duration::hours(3);
+        open(later);
+        let token = first.session_token.expose_secret();
+        assert_eq!(principals.holder_of(&first.access_key_id, Some(token), later), Err(KeyRefusal::Unknown));
+    }
+
+    #[test]
+    fn identifiers_have_the_length_of_real_ones() {
+        let principal = Principal::role_session(AccountId::default(), "deploy", "job-1");
+        assert_eq!(principal.user_id.split(':').next().unwrap().len(), 21);
+        assert_eq!(principal.arn, "arn:aws:sts::000000000000:assumed-role/deploy/job-1");
+    }
+}

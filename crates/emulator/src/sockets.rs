@@ -1,0 +1,127 @@
+//! The sockets of one emulator: bound first, so that the cloud can know their addresses, and served then.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, UnixListener};
+use tokio_rustls::TlsAcceptor;
+
+use crate::accounts::RegistryId;
+use crate::addresses::{Addresses, TlsAddresses};
+use crate::cloud::{Cloud, Entrance};
+use crate::emulator::StartError;
+use crate::layer_bucket;
+use crate::listener::{Listeners, Socket, SocketFile, bind_tcp, bind_unix};
+use crate::options::{Options, TlsOptions};
+use crate::routes;
+use crate::store::{StateFolder, StoreError};
+use crate::tls;
+
+/// Everything that an emulator listens on.
+pub(crate) struct Sockets {
+    main: TcpListener,
+    bucket: TcpListener,
+    registries: Vec<(RegistryId, TcpListener)>,
+    unix: Option<(UnixListener, SocketFile)>,
+    tls: Option<TlsSockets>,
+    pub(crate) addresses: Addresses,
+}
+
+impl Sockets {
+    /// Binds what the options ask for. `registries` have ports of their own.
+    pub(crate) async fn bind(
+        options: &Options,
+        registries: &BTreeMap<RegistryId, u16>,
+        folder: &StateFolder,
+    ) -> Result<Self, StartError> {
+        let bind_port = |what, port| bind(what, SocketAddr::new(options.listen.ip(), port));
+        let (main, main_address) = bind_port("the main listener", options.listen.port()).await?;
+        let (bucket, bucket_address) = bind_port("the blob listener", options.blob_port).await?;
+        let mut addresses = Addresses {
+            main: main_address,
+            registries: BTreeMap::from([(RegistryId::default().host(), localhost(main_address))]),
+            blob: bucket_address,
+            unix: options.unix_socket.clone(),
+            tls: None,
+        };
+        let mut listeners = Vec::new();
+        for (registry, port) in registries {
+            let (listener, address) = bind_port("a registry", *port).await?;
+            addresses.registries.insert(registry.host(), localhost(address));
+            listeners.push((registry.clone(), listener));
+        }
+        let tls = match &options.tls {
+            None => None,
+            Some(tls) => Some(TlsSockets::bind(tls, options, registries, folder).await?),
+        };
+        addresses.tls = tls.as_ref().map(|tls| tls.addresses.clone());
+        let unix = match &options.unix_socket {
+            None => None,
+            Some(path) => {
+                let failed = |source| StartError::Unix { path: path.clone(), source };
+                Some(bind_unix(path).await.map_err(failed)?)
+            }
+        };
+        Ok(Self { main, bucket, registries: listeners, unix, tls, addresses })
+    }
+
+    /// Serves the cloud on all of them, from now on.
+    pub(crate) fn serve(self, cloud: &Arc<Cloud>) -> Listeners {
+        let entrance = |registry, secure| Entrance { cloud: cloud.clone(), registry, secure };
+        let default = entrance(RegistryId::default(), false);
+        let mut listeners = Listeners::new();
+        listeners.serve(Socket::Tcp(self.main), routes::router(default.clone()));
+        listeners.serve(Socket::Tcp(self.bucket), layer_bucket::router(default.clone()));
+        for (registry, listener) in self.registries {
+            listeners.serve(Socket::Tcp(listener), routes::router(entrance(registry, false)));
+        }
+        if let Some((listener, _file)) = self.unix {
+            listeners.serve(Socket::Unix { listener, _file }, routes::router(default));
+        }
+        if let Some(tls) = self.tls {
+            let secure = entrance(RegistryId::default(), true);
+            listeners.serve(Socket::Tls(tls.main, tls.acceptor.clone()), routes::router(secure.clone()));
+            listeners.serve(Socket::Tls(tls.bucket, tls.acceptor), layer_bucket::router(secure));
+        }
+        listeners
+    }
+}
+
+/// The listeners for TLS, with the authority's certificate already written.
+struct TlsSockets {
+    main: TcpListener,
+    bucket: TcpListener,
+    acceptor: TlsAcceptor,
+    addresses: TlsAddresses,
+}
+
+impl TlsSockets {
+    async fn bind(
+        tls: &TlsOptions,
+        options: &Options,
+        registries: &BTreeMap<RegistryId, u16>,
+        folder: &StateFolder,
+    ) -> Result<Self, StartError> {
+        let default = RegistryId::default();
+        let names = tls::names(registries.keys().chain([&default]), &tls.names);
+        let identity = tls::identity(names, options.clock.now())?;
+        let ca = folder.path().join("ca.pem");
+        let failed = |source| StoreError::Io { path: ca.clone(), source };
+        tokio::fs::write(&ca, identity.authority_pem).await.map_err(failed)?;
+        let ip = options.listen.ip();
+        let (main, main_address) = bind("the TLS listener", SocketAddr::new(ip, tls.port)).await?;
+        let (bucket, bucket_address) = bind("the TLS blob listener", SocketAddr::new(ip, 0)).await?;
+        let addresses = TlsAddresses { main: main_address, blob: bucket_address, ca };
+        Ok(Self { main, bucket, acceptor: identity.acceptor, addresses })
+    }
+}
+
+async fn bind(what: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    bind_tcp(address).await.map_err(|source| StartError::Bind { what, address, source })
+}
+
+/// Registries write their address as `localhost`, which Docker reaches without TLS as it does 127.0.0.0/8.
+fn localhost(address: SocketAddr) -> String {
+    format!("localhost:{}", address.port())
+}

@@ -1,0 +1,111 @@
+//! The instance metadata service, version 2.
+
+use ecru_emulator::Options;
+use hyper::Method;
+
+use crate::client::{Answer, Call};
+use crate::stage::{Hands, Stage, signature_of};
+
+const TTL: &str = "x-aws-ec2-metadata-token-ttl-seconds";
+
+async fn token(stage: &Stage, ttl: &str) -> Answer {
+    Call::new(Method::PUT, stage.main(), "/latest/api/token").header(TTL, ttl).send().await
+}
+
+async fn get(stage: &Stage, path: &str, token: &str) -> Answer {
+    Call::get(stage.main(), path).header("x-aws-ec2-metadata-token", token).send().await
+}
+
+#[tokio::test]
+async fn a_token_tells_its_time_to_live() {
+    let stage = Stage::new().await;
+    for ttl in ["1", "21600"] {
+        let answer = token(&stage, ttl).await;
+        assert_eq!((answer.status.as_u16(), answer.header(TTL)), (200, ttl));
+        assert!(answer.text().len() > 40);
+    }
+    for ttl in ["0", "21601", "-1", "", "x", "99999999999999999999"] {
+        assert_eq!(token(&stage, ttl).await.status, 400, "{ttl}");
+    }
+    let none = Call::new(Method::PUT, stage.main(), "/latest/api/token").send().await;
+    assert_eq!(none.status, 400);
+    let forwarded = Call::new(Method::PUT, stage.main(), "/latest/api/token")
+        .header(TTL, "60")
+        .header("x-forwarded-for", "192.0.2.1");
+    assert_eq!(forwarded.send().await.status, 403);
+    assert_eq!(Call::get(stage.main(), "/latest/api/token").send().await.status, 405);
+}
+
+#[tokio::test]
+async fn nothing_is_told_without_a_valid_token() {
+    let hands = Hands::new();
+    let stage = Stage::with(Options { clock: hands.clock(), ..Options::default() }).await;
+    let path = "/latest/meta-data/placement/region";
+    assert_eq!(Call::get(stage.main(), path).send().await.status, 401);
+    assert_eq!(get(&stage, path, "wrong").await.status, 401);
+    let token = token(&stage, "60").await;
+    assert_eq!(get(&stage, path, token.text()).await.text(), "us-east-1");
+    assert_eq!(get(&Stage::new().await, path, token.text()).await.status, 401);
+    hands.advance(1);
+    assert_eq!(get(&stage, path, token.text()).await.status, 401);
+}
+
+#[tokio::test]
+async fn the_instance_knows_its_role_and_place() {
+    let stage = Stage::with(Options { instance_role: "runner".into(), ..Options::default() }).await;
+    let token = token(&stage, "60").await;
+    let text = async |path| get(&stage, path, token.text()).await.text().to_owned();
+    assert_eq!(text("/latest/meta-data/iam/security-credentials/").await, "runner");
+    assert_eq!(text("/latest/meta-data/iam/security-credentials").await, "runner");
+    assert_eq!(text("/latest/meta-data/placement/availability-zone").await, "us-east-1a");
+    let document = get(&stage, "/latest/dynamic/instance-identity/document", token.text()).await.json();
+    assert_eq!(document["accountId"], "000000000000");
+    assert_eq!(document["region"], "us-east-1");
+    let info = get(&stage, "/latest/meta-data/iam/info", token.text()).await.json();
+    assert_eq!(info["InstanceProfileArn"], "arn:aws:iam::000000000000:instance-profile/runner");
+    for path in [
+        "/latest/meta-data/iam/security-credentials/other",
+        "/latest/meta-data/iam/security-credentials/runner/x",
+        "/latest/user-data",
+        "/latest/meta-data/../api",
+    ] {
+        assert_eq!(get(&stage, path, token.text()).await.status, 404, "{path}");
+    }
+    let post = Call::new(Method::POST, stage.main(), "/latest/meta-data/instance-id").send().await;
+    assert_eq!(post.status, 405);
+}
+
+#[tokio::test]
+async fn role_credentials_work_and_are_renewed_before_they_expire() {
+    let hands = Hands::new();
+    let stage = Stage::with(Options { clock: hands.clock(), ..Options::default() }).await;
+    let credentials = async || {
+        let token = token(&stage, "60").await;
+        let path = "/latest/meta-data/iam/security-credentials/ecru-emulator-instance";
+        get(&stage, path, token.text()).await.json()
+    };
+    let first = credentials().await;
+    assert_eq!((&first["Code"], &first["Type"]), (&"Success".into(), &"AWS-HMAC".into()));
+    assert_eq!(first["LastUpdated"], "2027-01-15T08:00:00Z");
+    assert_eq!(first["Expiration"], "2027-01-15T14:00:00Z");
+    assert!(first["SecretAccessKey"].is_string());
+
+    let identity = Call::new(Method::POST, stage.main(), "/")
+        .header("authorization", &signature_of(first["AccessKeyId"].as_str().unwrap(), "us-east-1", "sts"))
+        .header("x-amz-security-token", first["Token"].as_str().unwrap())
+        .body("Version=2011-06-15&Action=GetCallerIdentity");
+    let arn = "arn:aws:sts::000000000000:assumed-role/ecru-emulator-instance/i-0ec0000000000ec00";
+    assert_eq!(identity.send().await.element("Arn"), arn);
+
+    hands.advance(5);
+    assert_eq!(credentials().await, first);
+    hands.advance(1);
+    assert_ne!(credentials().await["AccessKeyId"], first["AccessKeyId"]);
+}
+
+#[tokio::test]
+async fn aws_hosts_have_no_metadata() {
+    let stage = Stage::new().await;
+    let call = Call::new(Method::PUT, stage.main(), "/latest/api/token").header(TTL, "60");
+    assert_eq!(call.header("host", "sts.amazonaws.com").send().await.status, 404);
+}

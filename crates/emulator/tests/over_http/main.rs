@@ -1,0 +1,20 @@
+//! The emulator as clients see it: every test speaks HTTP to one of its own.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "functions that help tests fail as tests do"
+)]
+
+mod client;
+mod stage;
+
+mod any_input;
+mod aws_apis;
+mod blobs;
+mod instance_metadata;
+mod life;
+mod manifests;
+mod registry_access;
+mod tls;

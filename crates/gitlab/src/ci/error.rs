@@ -1,0 +1,269 @@
+//! What can be wrong with a pipeline, and what is worth a warning.
+
+use crate::position::Position;
+use crate::yaml::{Node, YamlError, YamlProblem};
+
+use super::MAX_NESTING;
+
+/// Why a text is no pipeline at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PipelineError {
+    /// The text is not YAML, or goes beyond a limit.
+    #[error(transparent)]
+    Yaml(#[from] YamlError),
+    /// There is nothing in it.
+    #[error("the file is empty")]
+    Empty,
+    /// It is a list or a text.
+    #[error("{position}: a pipeline must be a mapping of keywords and jobs")]
+    NotMapping {
+        /// Where it starts.
+        position: Position,
+    },
+}
+
+impl PipelineError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Yaml(error) => error.hint(),
+            Self::Empty | Self::NotMapping { .. } => Some(
+                "write at least one job, for instance `greet: {image: alpine, script: [echo hello]}`".into(),
+            ),
+        }
+    }
+}
+
+/// Why a job cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JobError {
+    /// The pipeline has no job of that name.
+    #[error("no job is called `{name}`")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// A job with a similar name.
+        similar: Option<String>,
+        /// The names of all jobs.
+        available: Vec<String>,
+        /// The pipeline includes other files, which were not read.
+        has_include: bool,
+    },
+    /// Names that start with a dot are templates and never run.
+    #[error("{position}: `{name}` is a hidden job, which never runs")]
+    Hidden {
+        /// The name.
+        name: String,
+        /// Where it is.
+        position: Position,
+    },
+    /// It starts another pipeline or runs GitLab Functions; it has no script.
+    #[error("{position}: job `{name}` has `{keyword}` and no script for a runner's shell")]
+    NoShell {
+        /// The name.
+        name: String,
+        /// `trigger` or `run`.
+        keyword: &'static str,
+        /// Where the keyword is.
+        position: Position,
+    },
+    /// Something in it is wrong.
+    #[error(transparent)]
+    Invalid(#[from] CiError),
+}
+
+/// How many names a hint lists.
+const MAX_LISTED_NAMES: usize = 20;
+
+impl JobError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unknown { similar, available, has_include, .. } => {
+                Some(hint_for_unknown(similar.as_deref(), available, *has_include))
+            }
+            Self::Hidden { name, .. } => {
+                Some(format!("name a job that extends it, or take the dot off `{name}`"))
+            }
+            Self::NoShell { .. } => Some("name a job that has a `script`".into()),
+            Self::Invalid(error) => error.hint(),
+        }
+    }
+}
+
+fn hint_for_unknown(similar: Option<&str>, available: &[String], has_include: bool) -> String {
+    let listed = available.iter().take(MAX_LISTED_NAMES).map(|name| format!("`{name}`"));
+    let mut hint = match similar {
+        Some(similar) => format!("did you mean `{similar}`? "),
+        None => String::new(),
+    };
+    match available.len() {
+        0 => hint.push_str("the file has no job"),
+        1..=MAX_LISTED_NAMES => hint.push_str("the jobs are "),
+        _ => hint.push_str("some of the jobs are "),
+    }
+    hint.push_str(&listed.collect::<Vec<_>>().join(", "));
+    if has_include {
+        hint.push_str("; files under `include` are not read");
+    }
+    hint
+}
+
+/// A problem in a job, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{position}: {problem}")]
+pub struct CiError {
+    /// Where it is.
+    pub position: Position,
+    /// What it is.
+    pub problem: CiProblem,
+}
+
+/// What is wrong in a job.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CiProblem {
+    /// A value has the wrong form.
+    #[error("{subject} must be {expected}")]
+    Form {
+        /// What has the value, such as `` `image` ``.
+        subject: String,
+        /// The form that it must have.
+        expected: &'static str,
+    },
+    /// A keyword is not known where it stands.
+    #[error("{subject} has no keyword `{keyword}`; it has {known}")]
+    UnknownKeyword {
+        /// Where it stands.
+        subject: String,
+        /// The keyword.
+        keyword: String,
+        /// The keywords that are known.
+        known: String,
+    },
+    /// A job has no script.
+    #[error("job `{job}` has no `script`")]
+    NoScript {
+        /// The job.
+        job: String,
+    },
+    /// A command is not a text.
+    #[error("a command in `{keyword}` must be a text, not {found}")]
+    Command {
+        /// The keyword.
+        keyword: &'static str,
+        /// What stands there.
+        found: &'static str,
+    },
+    /// `!reference` names something that is not there.
+    #[error("`!reference [{path}]` names nothing in this file")]
+    ReferenceNotFound {
+        /// What it names.
+        path: String,
+        /// The pipeline includes other files, which were not read.
+        has_include: bool,
+    },
+    /// `!reference` is not followed by a list of names.
+    #[error("`!reference` must be followed by a list of names, such as `!reference [.setup, script]`")]
+    ReferenceForm,
+    /// `!reference` leads back to itself.
+    #[error("`!reference [{path}]` leads back to itself")]
+    ReferenceCircle {
+        /// What it names.
+        path: String,
+    },
+    /// References are nested too deep.
+    #[error("`!reference` is nested deeper than {MAX_NESTING} levels")]
+    ReferenceTooDeep,
+    /// `extends` names a job that is not there.
+    #[error("`extends` of `{job}` names `{base}`, which is not in this file")]
+    ExtendsUnknown {
+        /// The job that extends.
+        job: String,
+        /// What it names.
+        base: String,
+        /// The pipeline includes other files, which were not read.
+        has_include: bool,
+    },
+    /// `extends` leads back to the same job.
+    #[error("`extends` of `{job}` leads back to `{job}`")]
+    ExtendsCircle {
+        /// The job.
+        job: String,
+    },
+    /// `extends` is nested too deep.
+    #[error("`extends` of `{job}` is nested deeper than {MAX_NESTING} levels")]
+    ExtendsTooDeep {
+        /// The job.
+        job: String,
+    },
+    /// The job goes beyond a limit once everything is put together.
+    #[error("{0}")]
+    Limit(YamlProblem),
+}
+
+impl CiError {
+    pub(super) fn new(position: Position, problem: CiProblem) -> Self {
+        Self { position, problem }
+    }
+
+    pub(super) fn form(node: &Node, subject: impl Into<String>, expected: &'static str) -> Self {
+        Self::new(node.position, CiProblem::Form { subject: subject.into(), expected })
+    }
+
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let of_include = "`include` is not read: put the file's merged content, as GitLab's pipeline editor shows \
+                          it, into one file";
+        match &self.problem {
+            CiProblem::Command { found: "a mapping", .. } => {
+                Some("put quotes around a command that contains `: `".into())
+            }
+            CiProblem::Command { .. } => Some("put quotes around it".into()),
+            CiProblem::ReferenceNotFound { has_include: true, .. }
+            | CiProblem::ExtendsUnknown { has_include: true, .. } => Some(of_include.into()),
+            CiProblem::NoScript { .. } => Some("add `script:` with at least one command".into()),
+            _ => None,
+        }
+    }
+}
+
+/// Something that GitLab accepts or does, but that makes a local run differ or is probably a mistake.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{position}: {kind}")]
+pub struct CiWarning {
+    /// Where it is.
+    pub position: Position,
+    /// What it is.
+    pub kind: CiWarningKind,
+}
+
+/// What a warning is about.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CiWarningKind {
+    /// A key stands twice in one mapping.
+    #[error("`{key}` stands twice, and GitLab keeps only the last")]
+    RepeatedKey {
+        /// The key.
+        key: String,
+    },
+    /// Other files are included.
+    #[error("`include` is not read: what these files define is missing here")]
+    IncludeNotRead,
+    /// The file has inputs.
+    #[error("`spec` is not read: `$[[ inputs.… ]]` stays as it is")]
+    InputsNotRead,
+    /// A keyword changes how GitLab runs the job, but is not followed here.
+    #[error("`{keyword}` of job `{job}` is not followed: {effect}")]
+    KeywordNotFollowed {
+        /// The keyword.
+        keyword: &'static str,
+        /// The job.
+        job: String,
+        /// What is missing.
+        effect: &'static str,
+    },
+}

@@ -1,0 +1,113 @@
+//! What can be wrong with a `config.toml`. No text repeats a value, because values here are tokens and passwords.
+
+use super::MAX_INPUT_BYTES;
+use crate::position::Position;
+
+/// A problem with a `config.toml`, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{position}: {problem}")]
+pub struct ConfigError {
+    /// Where it is.
+    pub position: Position,
+    /// What it is.
+    pub problem: ConfigProblem,
+}
+
+/// What is wrong with a `config.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigProblem {
+    /// It is not TOML; the text is the parser's.
+    #[error("not valid TOML: {0}")]
+    Syntax(String),
+    /// It is longer than [`MAX_INPUT_BYTES`].
+    #[error("the file has {length} bytes, more than {MAX_INPUT_BYTES}")]
+    TooLong {
+        /// The length in bytes.
+        length: usize,
+    },
+    /// A value has the wrong form.
+    #[error("`{key}` must be {expected}")]
+    Form {
+        /// The key.
+        key: &'static str,
+        /// The form that it must have.
+        expected: &'static str,
+    },
+}
+
+impl ConfigError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match &self.problem {
+            ConfigProblem::Syntax(_) => {
+                Some("put JSON between single quotes: environment = ['DOCKER_AUTH_CONFIG={…}']".into())
+            }
+            ConfigProblem::Form { key: "environment", .. } => {
+                Some("write environment = [\"NAME=value\", \"OTHER=value\"]".into())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Something in a `config.toml` that the runner passes over in silence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigWarning {
+    /// Entries of `environment` have no `=`.
+    #[error("{position}: `environment` has {count} entries without `=`, which the runner drops")]
+    EnvironmentWithoutValue {
+        /// Where the first of them is.
+        position: Position,
+        /// How many there are.
+        count: usize,
+    },
+}
+
+/// Why no runner was selected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SelectionError {
+    /// There is none.
+    #[error("the file has no `[[runners]]`")]
+    NoRunners,
+    /// There are several, and no name was given.
+    #[error("the file has {} runners", available.len())]
+    NameNeeded {
+        /// Their names.
+        available: Vec<String>,
+    },
+    /// None has that name.
+    #[error("no runner is called `{name}`")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The names that there are.
+        available: Vec<String>,
+    },
+    /// Several have that name.
+    #[error("several runners are called `{name}`")]
+    SameName {
+        /// The name.
+        name: String,
+    },
+}
+
+impl SelectionError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let list = |names: &[String]| {
+            let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            format!("the names are {}", quoted.join(", "))
+        };
+        match self {
+            Self::NoRunners => Some("register a runner with `gitlab-runner register`".into()),
+            Self::NameNeeded { available } => {
+                Some(format!("choose one with `--runner NAME`: {}", list(available)))
+            }
+            Self::Unknown { available, .. } => Some(list(available)),
+            Self::SameName { .. } => Some("give each of them a `name` of its own".into()),
+        }
+    }
+}

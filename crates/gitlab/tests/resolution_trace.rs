@@ -1,0 +1,202 @@
+//! What the resolver says about its decision, and what must hold for any input.
+
+use ecru_gitlab::registry_auth::{
+    CredentialHelpers, FileContent, HelperAnswer, HelperVerb, HomeFile, Inputs, JobCredential, Outcome,
+    Resolution, SourceState, Verdict, image_path, registry_path, resolve,
+};
+use proptest::prelude::*;
+use secrecy::{ExposeSecret, SecretString};
+
+/// Every helper lists `listed.example` and has credentials for anything but `missing.example`.
+struct Helpers;
+
+impl CredentialHelpers for Helpers {
+    fn run(&mut self, suffix: &str, verb: HelperVerb, stdin: &str) -> HelperAnswer {
+        let answer = |code, stdout: &str| HelperAnswer::Exited { code, stdout: stdout.into() };
+        match (suffix, verb, stdin) {
+            ("fails", ..) => answer(1, "cause"),
+            (_, HelperVerb::List, _) => answer(0, r#"{"listed.example":"u"}"#),
+            (_, HelperVerb::Get, "missing.example") => {
+                answer(1, "credentials not found in native keychain\n")
+            }
+            (_, HelperVerb::Get, _) => answer(0, r#"{"Username":"u","Secret":"s3cr3t"}"#),
+        }
+    }
+}
+
+fn resolve_with(image: &str, document: &str, home: &[HomeFile]) -> Resolution {
+    let document = SecretString::from(document);
+    let job_credentials = [JobCredential {
+        kind: "registry".into(),
+        url: "job.example".into(),
+        username: "job".into(),
+        password: "p".into(),
+    }];
+    let inputs =
+        Inputs { docker_auth_config: Some(&document), home_files: home, job_credentials: &job_credentials };
+    resolve(image, &inputs, &mut Helpers)
+}
+
+fn verdicts(resolution: &Resolution) -> Vec<(&str, &Verdict)> {
+    resolution.trace.entries.iter().map(|entry| (entry.key.as_str(), &entry.verdict)).collect()
+}
+
+fn home(path: &str, content: FileContent) -> HomeFile {
+    HomeFile { path: path.into(), content }
+}
+
+#[test]
+fn every_entry_has_a_verdict() {
+    let document = r#"{
+        "auths": {"host.example": {}, "host.example/team": {}, "HOST.example/team": {}, "other.example": {},
+                  "listed.example": {}, "missing.example": {}},
+        "credsStore": "store",
+        "credHelpers": {"missing.example": "helper"}
+    }"#;
+    let resolution = resolve_with("host.example/team/app", document, &[]);
+    let verdicts = verdicts(&resolution);
+    let of = |key: &str| -> Vec<&Verdict> {
+        verdicts.iter().filter(|(name, _)| *name == key).map(|(_, verdict)| *verdict).collect()
+    };
+    assert_eq!(of("HOST.example/team"), [&Verdict::Chosen]);
+    assert_eq!(of("host.example"), [&Verdict::LongerPathWon]);
+    assert!(matches!(of("host.example/team")[..], [Verdict::SamePathCameFirst { .. }]));
+    assert_eq!(of("other.example"), [&Verdict::OtherPath]);
+    assert!(matches!(of("listed.example")[..], [Verdict::OtherPath, Verdict::Replaced { .. }]));
+    assert!(matches!(of("missing.example")[..], [Verdict::NotFound, Verdict::Replaced { .. }]));
+    assert_eq!(of("job.example"), [&Verdict::OtherPath]);
+    assert_eq!(
+        resolution.job_log_line().as_deref(),
+        Some("Authenticating with credentials from $DOCKER_AUTH_CONFIG")
+    );
+}
+
+#[test]
+fn a_warning_has_the_words_of_the_runner() {
+    let document = r#"{"auths":{"host.example":{}},"credHelpers":{"x.example":"fails"}}"#;
+    let resolution = resolve_with("host.example/app", document, &[]);
+    assert_eq!(
+        resolution.trace.warnings,
+        [
+            "Failed to resolve credentials from $DOCKER_AUTH_CONFIG: error getting credentials - err: exit status 1, \
+          out: `cause`. Credentials from this source will not be used."
+        ]
+    );
+    assert!(matches!(resolution.outcome, Outcome::Anonymous));
+    assert_eq!(verdicts(&resolution)[0], ("host.example", &Verdict::SourceDropped));
+}
+
+#[test]
+fn errors_of_home_files_are_kept_for_those_who_ask() {
+    let failing = r#"{"credHelpers":{"x.example":"fails"}}"#;
+    let files = [
+        home("/h/.docker/config.json", FileContent::OpenFailed("permission denied".into())),
+        home("/h/.dockercfg", FileContent::Text(failing.into())),
+    ];
+    let resolution = resolve_with("host.example/app", "", &files);
+    assert!(resolution.trace.warnings.is_empty());
+    assert_eq!(
+        resolution.trace.swallowed,
+        [
+            "/h/.docker/config.json: permission denied",
+            "/h/.dockercfg: error getting credentials - err: exit status 1, out: `cause`",
+        ]
+    );
+}
+
+#[test]
+fn the_first_home_file_hides_the_second() {
+    let files = [
+        home("/h/.docker/config.json", FileContent::ReadFailed("is a directory".into())),
+        home("/h/.dockercfg", FileContent::Text(r#"{"auths":{"host.example":{}}}"#.into())),
+    ];
+    let resolution = resolve_with("host.example/app", "", &files);
+    assert!(matches!(resolution.outcome, Outcome::Anonymous));
+    let hidden = SourceState::Hidden { by: "/h/.docker/config.json".into() };
+    assert!(resolution.trace.sources.iter().any(|source| source.state == hidden));
+}
+
+#[test]
+fn an_abort_names_the_source_and_the_helper() {
+    let resolution = resolve_with("host.example/app", r#"{"credsStore":"../x"}"#, &[]);
+    let Outcome::Aborted(error) = &resolution.outcome else { panic!("it must abort") };
+    let hint = error.hint().unwrap();
+    assert!(hint.contains("$DOCKER_AUTH_CONFIG") && hint.contains("`../x`"), "{hint}");
+}
+
+#[test]
+fn no_secret_shows_in_debug_output() {
+    let document =
+        r#"{"auths":{"host.example":{"auth":"dTpzM2NyM3Q="}},"credHelpers":{"x.example":"helper"}}"#;
+    let resolution = resolve_with("host.example/app", document, &[]);
+    assert_eq!(resolution.credential().unwrap().password.expose_secret(), "s3cr3t");
+    assert!(!format!("{resolution:?}").contains("s3cr3t"));
+}
+
+/// A registry with a path of up to four components, from few words, so that paths often meet.
+fn path() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(vec!["a", "b", "c"]);
+    (
+        prop::sample::select(vec!["r.example", "r.example:5000", "s.example"]),
+        prop::collection::vec(word, 0..4),
+    )
+        .prop_map(|(host, words)| [vec![host], words].concat().join("/"))
+}
+
+fn document(keys: &[String]) -> String {
+    let auths: serde_json::Map<String, serde_json::Value> =
+        keys.iter().map(|key| (key.clone(), serde_json::json!({"username": key}))).collect();
+    serde_json::json!({ "auths": auths }).to_string()
+}
+
+fn is_self_or_parent(parent: &str, path: &str) -> bool {
+    path == parent || path.starts_with(&format!("{parent}/"))
+}
+
+proptest! {
+    #[test]
+    fn the_longest_path_wins(image in path(), keys in prop::collection::vec(path(), 0..8)) {
+        let resolution = resolve_with(&image, &document(&keys), &[]);
+        let expected = keys
+            .iter()
+            .filter(|key| is_self_or_parent(key, &image_path(&image)))
+            .max_by_key(|key| key.len());
+        prop_assert_eq!(resolution.credential().map(|found| &found.username), expected);
+    }
+
+    #[test]
+    fn an_unrelated_entry_changes_nothing(image in path(), keys in prop::collection::vec(path(), 0..8), other in path()) {
+        prop_assume!(!is_self_or_parent(&other, &image_path(&image)));
+        let before = resolve_with(&image, &document(&keys), &[]);
+        let after = resolve_with(&image, &document(&[keys, vec![other]].concat()), &[]);
+        prop_assert_eq!(
+            before.credential().map(|found| &found.username),
+            after.credential().map(|found| &found.username)
+        );
+    }
+
+    #[test]
+    fn paths_are_their_own_normal_form(image in path(), tag in "(:[a-z0-9]{1,4})?") {
+        let path = image_path(&format!("{image}{tag}"));
+        prop_assert_eq!(image_path(&path), path.clone());
+        prop_assert_eq!(registry_path(&path), path);
+    }
+
+    #[test]
+    fn any_text_is_resolved(image in any::<String>(), document in any::<String>()) {
+        resolve_with(&image, &document, &[home("h", FileContent::Text(document.as_str().into()))]);
+        registry_path(&image);
+    }
+
+    #[test]
+    fn any_values_of_known_members_are_resolved(
+        store in ".{0,6}", key in ".{0,12}", suffix in ".{0,6}", auth in ".{0,12}"
+    ) {
+        let document = serde_json::json!({
+            "auths": {(key.as_str()): {"auth": auth}},
+            "credsStore": store,
+            "credHelpers": {(key.as_str()): suffix},
+        });
+        resolve_with(&key, &document.to_string(), &[]);
+    }
+}

@@ -1,0 +1,58 @@
+//! The bridge from ECR to Docker: the credential helper `docker-credential-ecr-login`.
+//!
+//! It links nothing but what AWS says and what Docker says. A `get` looks into the token cache before anything
+//! else; only where that has nothing fresh, an identity is looked for and AWS is asked.
+
+mod helper;
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+
+use ecru_docker::credential_helper::message::Verb;
+use ecru_docker::credential_helper::serve::{EXIT_FAILURE, EXIT_SUCCESS, serve};
+pub use ecru_ecr::environment::Environment;
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
+
+use crate::helper::EcrHelper;
+
+/// The name of the program, under which Docker finds it as `ecr-login`.
+pub const NAME: &str = "docker-credential-ecr-login";
+
+/// Serves one request of Docker's or gitlab-runner's, and returns the exit code: 0 with an answer on `stdout`, or 1
+/// with one line there that says that there is none, and the reason on `stderr`.
+///
+/// `arguments` are those after the program's name, `environment` is where configuration and identity come from.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: Environment,
+    stdin: &mut dyn Read,
+    stdout: &mut dyn Write,
+    stderr: &mut dyn Write,
+) -> u8 {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let argument = match arguments.as_slice() {
+        [argument] => argument.to_str().unwrap_or_default(),
+        _ => "",
+    };
+    match Verb::parse(argument) {
+        Some(verb) => serve(verb, stdin, stdout, stderr, &EcrHelper::new(environment)),
+        None => {
+            let is_help = matches!(argument, "help" | "-h" | "--help");
+            let is_written = writeln!(stdout, "{}", usage()).and_then(|()| stdout.flush()).is_ok();
+            if is_help && is_written { EXIT_SUCCESS } else { EXIT_FAILURE }
+        }
+    }
+}
+
+/// Keeps this process's memory, with the secrets in it, out of core dumps and away from debuggers of other users.
+/// For the program itself; what cannot be done is left.
+pub fn harden_process() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = rustix::process::setrlimit(Resource::Core, none);
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
+fn usage() -> String {
+    let verbs: Vec<&str> = Verb::ALL.into_iter().map(Verb::as_str).collect();
+    format!("Usage: {NAME} <{}>", verbs.join("|"))
+}

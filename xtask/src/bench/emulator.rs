@@ -1,0 +1,134 @@
+//! `ecru emulate` as a child process: what stands for AWS while the caches are filled.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use crate::http::Request;
+use crate::{outside, process_group};
+
+const METADATA_ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
+const START_DEADLINE: Duration = Duration::from_secs(20);
+/// More than its addresses and variables need.
+const MOST: u64 = 64 * 1024;
+
+/// A running emulator; it ends with this value.
+#[derive(Debug)]
+pub(super) struct Emulator {
+    child: Child,
+    /// The variables that point AWS clients at it, with keys that it knows. All of them are worthless elsewhere.
+    pub(super) environment: Vec<(String, String)>,
+}
+
+impl Emulator {
+    /// Starts one on free ports.
+    ///
+    /// # Errors
+    /// Fails when it does not say within 20 seconds where it is.
+    pub(super) fn start(ecru: &Path) -> Result<Self> {
+        let mut child = outside::command(ecru)
+            .args(["emulate", "--port", "0", "--json"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .context("cannot start `ecru emulate`")?;
+        let stdout = child.stdout.take();
+        let mut emulator = Self { child, environment: Vec::new() };
+        let announced = first_json(stdout.context("it has no stdout")?).context("`ecru emulate --json`")?;
+        collect_variables(&announced, &mut emulator.environment);
+        let keys = emulator.instance_keys().context("the emulated instance metadata")?;
+        emulator.environment.extend(keys);
+        // The helpers shall find the keys where it costs them nothing, and not there.
+        emulator.environment.retain(|(name, _)| name != METADATA_ENDPOINT);
+        Ok(emulator)
+    }
+
+    /// The keys of the emulated instance's role, as the variables that AWS clients read ("Use the Instance Metadata
+    /// Service to access instance metadata", Amazon EC2 user guide).
+    fn instance_keys(&self) -> Result<[(String, String); 3]> {
+        const ROLE: &str = "/latest/meta-data/iam/security-credentials/";
+        let endpoint = self.environment.iter().find(|(name, _)| name == METADATA_ENDPOINT);
+        let (_, endpoint) =
+            endpoint.with_context(|| format!("`ecru emulate --json` does not say {METADATA_ENDPOINT}"))?;
+        let address: SocketAddr = endpoint.trim_start_matches("http://").trim_end_matches('/').parse()?;
+        // Whatever it says: nothing but this machine is asked.
+        ensure!(address.ip().is_loopback(), "{address} is not on loopback");
+
+        let seconds = ("x-aws-ec2-metadata-token-ttl-seconds", "60");
+        let token =
+            Request { method: "PUT", path: "/latest/api/token", headers: &[seconds] }.send_to(address)?;
+        let headers = [("x-aws-ec2-metadata-token", token.as_str())];
+        let get = |path: &str| Request { method: "GET", path, headers: &headers }.send_to(address);
+        let role = get(ROLE)?;
+        let keys: Value = serde_json::from_str(&get(&format!("{ROLE}{}", role.trim()))?)?;
+        let value = |name: &str| keys[name].as_str().map(str::to_owned).with_context(|| format!("no {name}"));
+        Ok([
+            ("AWS_ACCESS_KEY_ID".to_owned(), value("AccessKeyId")?),
+            ("AWS_SECRET_ACCESS_KEY".to_owned(), value("SecretAccessKey")?),
+            ("AWS_SESSION_TOKEN".to_owned(), value("Token")?),
+        ])
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        if let Err(error) = process_group::end(&mut self.child) {
+            println!("bench: the emulator: {error:#}");
+        }
+    }
+}
+
+/// The first JSON value that a child prints, which may span lines.
+fn first_json(stdout: ChildStdout) -> Result<Value> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let mut reader = BufReader::new(stdout.take(MOST));
+        while reader.read_line(&mut text).is_ok_and(|read| read > 0) {
+            if let Ok(value) = serde_json::from_str(&text) {
+                let _ = sender.send(value);
+                return;
+            }
+        }
+    });
+    receiver.recv_timeout(START_DEADLINE).context("it says no JSON")
+}
+
+/// Takes the variables of AWS clients out of `value`, whatever objects they are in.
+fn collect_variables(value: &Value, found: &mut Vec<(String, String)>) {
+    let Value::Object(members) = value else { return };
+    for (name, member) in members {
+        match member {
+            Value::String(text) if name.starts_with("AWS_") => found.push((name.clone(), text.clone())),
+            other => collect_variables(other, found),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_found_at_any_depth() {
+        let value = serde_json::json!({
+            "listen": "127.0.0.1:5000",
+            "environment": { "AWS_ENDPOINT_URL_ECR": "http://127.0.0.1:5000", "OTHER": "x" },
+            "keys": { "user": { "AWS_ACCESS_KEY_ID": "AKIA" } },
+            "AWS_LIST": ["no", "text"],
+        });
+        let mut found = Vec::new();
+        collect_variables(&value, &mut found);
+        found.sort();
+        let expected = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_ENDPOINT_URL_ECR", "http://127.0.0.1:5000")];
+        assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+}

@@ -1,0 +1,37 @@
+//! Developer commands: `cargo xtask edges`, `cargo xtask test`, `cargo xtask bench`.
+#![expect(clippy::print_stdout, reason = "a developer command speaks on its standard output")]
+
+mod bench;
+mod edges;
+mod http;
+mod musl;
+mod outside;
+mod peer;
+mod process_group;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+/// Developer commands of ecru.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Command {
+    /// Check that no crate uses another unless the table allows it.
+    Edges,
+    /// Install what the tests need where that is allowed, and run them all.
+    Test(test::Arguments),
+    /// Measure the credential helper, and print the table of the README.
+    Bench(bench::Arguments),
+}
+
+fn main() -> Result<ExitCode> {
+    match Command::parse() {
+        Command::Edges => edges::run().map(|()| ExitCode::SUCCESS),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments).map(|()| ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,78 @@
+//! Test targets whose names say what they need.
+//!
+//! A test that needs more than Rust carries `#[ignore = "needs …"]` and lives in a target whose name begins with its
+//! class, so that `cargo test` alone passes everywhere and this command can run the rest where it may.
+
+use std::process::Stdio;
+
+use crate::outside;
+
+/// What the tests of a target need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    /// A Docker engine at `DOCKER_HOST`.
+    Engine,
+    /// Root in namespaces of its own, with an engine of its own and real host names.
+    RootNamespaces,
+    /// The credential helper of others, at `ECRU_PEER`.
+    Peer,
+}
+
+impl Class {
+    pub(super) const ALL: [Self; 3] = [Self::Engine, Self::RootNamespaces, Self::Peer];
+
+    /// The beginning of the names of its targets.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Engine => "engine",
+            Self::RootNamespaces => "rootns",
+            Self::Peer => "peer",
+        }
+    }
+
+    /// The pattern for `cargo test --test`.
+    pub(super) fn pattern(self) -> String {
+        format!("{}*", self.prefix())
+    }
+
+    /// The class of a test target.
+    pub(super) fn of(target: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| target.starts_with(class.prefix()))
+    }
+}
+
+/// Why tests in namespaces of their own cannot run here, if they cannot.
+pub(super) fn obstacle_to_root_namespaces() -> Option<String> {
+    const PROGRAMS: [&str; 6] = ["unshare", "iptables", "dockerd", "docker", "skopeo", "busybox"];
+    if !outside::is_root() {
+        return Some("only root can make the namespaces".to_owned());
+    }
+    if let Some(program) = PROGRAMS.into_iter().find(|name| outside::program(name).is_none()) {
+        return Some(format!("`{program}` is not installed"));
+    }
+    // A container without the rights for it says so here.
+    let try_out = outside::command("unshare")
+        .args(["--mount", "--net", "--pid", "--fork", "--kill-child", "true"])
+        .stdin(Stdio::null())
+        .output();
+    match try_out {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        Err(error) => Some(format!("cannot run `unshare`: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_known_by_the_beginning_of_its_name() {
+        assert_eq!(Class::of("engine"), Some(Class::Engine));
+        assert_eq!(Class::of("engine_pull"), Some(Class::Engine));
+        assert_eq!(Class::of("rootns"), Some(Class::RootNamespaces));
+        assert_eq!(Class::of("peer_wire"), Some(Class::Peer));
+        assert_eq!(Class::of("cli"), None);
+        assert_eq!(Class::of("an_engine"), None);
+    }
+}

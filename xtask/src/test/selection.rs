@@ -1,0 +1,89 @@
+//! Which crates are tested.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result, bail};
+use cargo_metadata::{MetadataCommand, TargetKind};
+
+use super::classes::Class;
+use crate::workspace;
+
+/// The crates of one run.
+#[derive(Debug)]
+pub(super) struct Selection {
+    /// Their names; none stands for all.
+    names: Vec<String>,
+    /// The classes that their test targets belong to.
+    pub(super) classes: Vec<Class>,
+}
+
+impl Selection {
+    /// The crates of the workspace that `topics` name, with or without the prefix `ecru-`; all of them without a
+    /// topic.
+    ///
+    /// # Errors
+    /// Fails when a topic is no crate.
+    pub(super) fn of(topics: &[String]) -> Result<Self> {
+        let metadata = MetadataCommand::new()
+            .manifest_path(workspace::root().join("Cargo.toml"))
+            .no_deps()
+            .exec()
+            .context("cannot read the workspace")?;
+        let all: BTreeSet<&str> = metadata.packages.iter().map(|package| package.name.as_str()).collect();
+        let names = topics.iter().map(|topic| crate_of(topic, &all)).collect::<Result<Vec<_>>>()?;
+
+        let chosen = metadata
+            .packages
+            .iter()
+            .filter(|package| names.is_empty() || names.iter().any(|name| package.name.as_str() == name));
+        let targets: Vec<_> = chosen
+            .flat_map(|package| &package.targets)
+            .filter(|target| target.is_kind(TargetKind::Test))
+            .filter_map(|target| Class::of(&target.name))
+            .collect();
+        let classes = Class::ALL.into_iter().filter(|class| targets.contains(class)).collect();
+        Ok(Self { names, classes })
+    }
+
+    /// Whether it is the whole workspace.
+    pub(super) fn is_all(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Whether the crate `name` is in it.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.is_all() || self.names.iter().any(|chosen| chosen == name)
+    }
+
+    /// The selection for cargo; `all` is its option for the whole workspace.
+    pub(super) fn for_cargo(&self, all: &'static str) -> Vec<String> {
+        if self.is_all() {
+            return vec![all.to_owned()];
+        }
+        self.names.iter().flat_map(|name| ["-p".to_owned(), name.clone()]).collect()
+    }
+}
+
+fn crate_of(topic: &str, all: &BTreeSet<&str>) -> Result<String> {
+    let candidates = [format!("ecru-{topic}"), topic.to_owned()];
+    let Some(name) = candidates.into_iter().find(|name| all.contains(name.as_str())) else {
+        let topics: Vec<_> = all.iter().map(|name| name.strip_prefix("ecru-").unwrap_or(name)).collect();
+        bail!("`{topic}` is no crate of this workspace; there are {}", topics.join(", "));
+    };
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_is_a_crate_with_or_without_its_prefix() {
+        let all = BTreeSet::from(["ecru-ecr", "xtask"]);
+        assert_eq!(crate_of("ecr", &all).unwrap(), "ecru-ecr");
+        assert_eq!(crate_of("ecru-ecr", &all).unwrap(), "ecru-ecr");
+        assert_eq!(crate_of("xtask", &all).unwrap(), "xtask");
+        let message = crate_of("erc", &all).unwrap_err().to_string();
+        assert_eq!(message, "`erc` is no crate of this workspace; there are ecr, xtask");
+    }
+}
