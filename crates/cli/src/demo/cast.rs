@@ -66,6 +66,9 @@ impl Cast {
             ..Options::default()
         };
         let stage = Stage::start(options, folder.path()).await?;
+        // ECR knows no repository that nobody created (unless an account has a template for that).
+        let created = stage.emulator().create_repository(home.account, &home.region, RESULT_REPOSITORY);
+        created.map_err(|error| failed(&error))?;
         let guest = std::env::current_exe().map_err(|error| failed(&error))?;
         let ingredients =
             Ingredients::found_on(outside.search_path(), &guest).map_err(|error| failed(&error))?;
