@@ -134,7 +134,8 @@ impl Stage {
     /// The same, one by one: `ecr:GetAuthorizationToken 2, imds:PutToken 1`.
     pub(crate) fn aws_call_list(&self) -> String {
         let calls = self.calls_of_aws();
-        let calls: Vec<String> = calls.iter().map(|(operation, count)| format!("{operation} {count}")).collect();
+        let calls: Vec<String> =
+            calls.iter().map(|(operation, count)| format!("{operation} {count}")).collect();
         calls.join(", ")
     }
 

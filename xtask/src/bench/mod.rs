@@ -21,6 +21,8 @@ use crate::{outside, peer, workspace};
 const HELPER: &str = "docker-credential-ecr-login";
 const NOTHING: &str = "/bin/true";
 const REGISTRY: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com";
+/// For `timeout`(1), in seconds.
+const DEMO_DEADLINE: &str = "300";
 const WARM_UP_ROUNDS: u32 = 20;
 const FEWEST_ROUNDS: u32 = 200;
 
@@ -43,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let programs = Programs::build()?;
     let peer =
         peer::program().inspect_err(|error| println!("bench: no peer, so no ratios to it: {error:#}")).ok();
-    let table = Race { programs, peer, rounds: arguments.rounds }.run()?.table();
+    let table = Comparison { programs, peer, rounds: arguments.rounds }.run()?.table();
     println!("\n{table}");
     if arguments.write_readme {
         let readme = workspace::root().join("README.md");
@@ -89,13 +91,13 @@ impl Programs {
 
 /// What is asked, and how often.
 #[derive(Debug)]
-struct Race {
+struct Comparison {
     programs: Programs,
     peer: Option<PathBuf>,
     rounds: u32,
 }
 
-impl Race {
+impl Comparison {
     fn run(&self) -> Result<Measurements> {
         let folder = tempfile::Builder::new().prefix("ecru-bench-").tempdir()?;
         let emulator = Emulator::start(&self.programs.ecru)?;
@@ -157,7 +159,9 @@ fn quartiles_of_rounds(programs: &[&Asked], rounds: u32) -> Result<Vec<Quartiles
 
 /// How many AWS calls one demo says that it made; none, and the reason is printed, if it fails.
 fn demo_calls(ecru: &Path) -> Option<u64> {
-    let output = match outside::command(ecru).args(["demo", "--plain"]).output() {
+    let mut demo = outside::command("timeout");
+    demo.arg(DEMO_DEADLINE).arg(ecru).args(["demo", "--plain"]);
+    let output = match demo.output() {
         Ok(output) => output,
         Err(error) => {
             println!("bench: cannot run `ecru demo`: {error}");

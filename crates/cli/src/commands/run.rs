@@ -9,7 +9,6 @@ use tokio_util::sync::CancellationToken;
 use crate::args::RunArgs;
 use crate::error::CommandError;
 use crate::exit_code;
-use crate::job::credentials::with_own_helper_if_missing;
 use crate::job::observer::JobOnScreen;
 use crate::job::{JobRequest, PlannedJob};
 use crate::outside::Outside;
@@ -22,9 +21,6 @@ pub(super) async fn run(
     cancelled: &CancellationToken,
 ) -> Result<u8, CommandError> {
     let screen = Arc::new(Screen::on_stderr(args.plain));
-    let folder = tempfile::Builder::new().prefix("ecru-run-").tempdir().map_err(|error| no_folder(&error))?;
-    let outside = with_own_helper_if_missing(outside.clone(), folder.path(), &screen)
-        .map_err(|error| no_folder(&error))?;
     let request = JobRequest {
         job: &args.job,
         pipeline: &args.file,
@@ -34,13 +30,13 @@ pub(super) async fn run(
         project_variables: args
             .variables
             .iter()
-            .map(|text| variable(text, &outside))
+            .map(|text| variable(text, outside))
             .collect::<Result<_, _>>()?,
         docker: args.docker,
         timeout: Duration::from_secs(args.timeout),
     };
     // The files first: what is wrong with them can be told without an engine.
-    let planned = PlannedJob::new(&request, &outside)?;
+    let planned = PlannedJob::new(&request, outside)?;
     for remark in planned.remarks() {
         screen.line(remark);
     }
@@ -68,8 +64,4 @@ fn variable(text: &str, outside: &Outside) -> Result<(String, String), CommandEr
             Ok((text.to_owned(), value.to_owned()))
         }
     }
-}
-
-fn no_folder(error: &std::io::Error) -> CommandError {
-    CommandError::from_error(exit_code::ENGINE_FAILED, error)
 }

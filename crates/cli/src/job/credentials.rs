@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ecru_docker::credential_helper::invoke::{Caller, InvokeError};
-use ecru_docker::credential_helper::message::Verb;
+use ecru_docker::credential_helper::invoke::{Caller, Completed, InvokeError};
+use ecru_docker::credential_helper::message::{PROGRAM_PREFIX, Verb};
 use ecru_executor::{CredentialLookup, LookupFuture, RegistryCredential};
 use ecru_gitlab::registry_auth::{
     self, CredentialHelpers, FileContent, HOME_FILES, HelperAnswer, HelperVerb, HomeFile, Inputs, Outcome,
@@ -28,9 +29,11 @@ const MAX_CONFIG_BYTES: u64 = 4 * 1024 * 1024;
 /// What the runner decides from: its variable, its home, and where it finds helpers.
 #[derive(Clone)]
 pub(crate) struct RunnerSources {
-    pub(crate) docker_auth_config: Option<SecretString>,
-    pub(crate) home_files: Vec<HomeFile>,
-    pub(crate) helpers: Caller,
+    docker_auth_config: Option<SecretString>,
+    home_files: Vec<HomeFile>,
+    helpers: Caller,
+    /// A folder with a helper of ours, for a machine where ecru is tried before it is installed.
+    stand_in: Option<PathBuf>,
 }
 
 impl RunnerSources {
@@ -47,7 +50,14 @@ impl RunnerSources {
             environment: outside.variables(),
             deadline: HELPER_DEADLINE,
         };
-        Self { docker_auth_config, home_files, helpers }
+        Self { docker_auth_config, home_files, helpers, stand_in: None }
+    }
+
+    /// The same; where PATH has no `docker-credential-ecr-login`, the one in `folder` stands in for it.
+    pub(crate) fn with_stand_in(mut self, folder: &Path) -> std::io::Result<Self> {
+        std::os::unix::fs::symlink(std::env::current_exe()?, folder.join(HELPER_NAME))?;
+        self.stand_in = Some(folder.to_owned());
+        Ok(self)
     }
 
     /// Which credentials the runner uses for `image`, and what its helpers said on standard error meanwhile.
@@ -57,9 +67,9 @@ impl RunnerSources {
             home_files: &self.home_files,
             job_credentials: &[],
         };
-        let mut helpers = Processes { caller: &self.helpers, remarks: Vec::new() };
+        let mut helpers = Processes { sources: self, remarks: Vec::new(), stood_in: false };
         let resolution = registry_auth::resolve(image, &inputs, &mut helpers);
-        Resolved { resolution, remarks: helpers.remarks }
+        Resolved { resolution, remarks: helpers.remarks, stood_in: helpers.stood_in }
     }
 }
 
@@ -67,6 +77,8 @@ impl RunnerSources {
 pub(crate) struct Resolved {
     pub(crate) resolution: Resolution,
     pub(crate) remarks: Vec<String>,
+    /// Whether our own helper answered because PATH has none.
+    pub(crate) stood_in: bool,
 }
 
 impl Resolved {
@@ -95,8 +107,22 @@ fn home_file(path: &Path) -> HomeFile {
 
 /// Runs helpers as the runner does, and keeps what they say on standard error, which the runner sends to its own log.
 struct Processes<'a> {
-    caller: &'a Caller,
+    sources: &'a RunnerSources,
     remarks: Vec<String>,
+    stood_in: bool,
+}
+
+impl Processes<'_> {
+    fn invoke(&mut self, suffix: &str, verb: Verb, request: &str) -> Result<Completed, InvokeError> {
+        let caller = &self.sources.helpers;
+        match (caller.invoke(suffix, verb, request), &self.sources.stand_in) {
+            (Err(InvokeError::NotOnPath { program, .. }), Some(folder)) if program == HELPER_NAME => {
+                self.stood_in = true;
+                Caller { path: folder.into(), ..caller.clone() }.invoke(suffix, verb, request)
+            }
+            (answer, _) => answer,
+        }
+    }
 }
 
 impl CredentialHelpers for Processes<'_> {
@@ -105,27 +131,28 @@ impl CredentialHelpers for Processes<'_> {
             HelperVerb::Get => Verb::Get,
             HelperVerb::List => Verb::List,
         };
-        match self.caller.invoke(suffix, verb, stdin) {
+        match self.invoke(suffix, verb, stdin) {
             Ok(completed) => {
-                self.remarks
-                    .extend(completed.stderr.lines().map(|line| format!("{HELPER_PREFIX}{suffix}: {line}")));
+                let said = completed.stderr.lines().map(|line| format!("{PROGRAM_PREFIX}{suffix}: {line}"));
+                self.remarks.extend(said);
                 let stdout = completed.stdout_text();
                 match (completed.status.code(), completed.status.signal()) {
                     (Some(code), _) => HelperAnswer::Exited { code, stdout },
                     (None, signal) => HelperAnswer::Killed { signal: signal_name(signal), stdout },
                 }
             }
-            Err(InvokeError::NotOnPath { .. } | InvokeError::NotExecutable { .. }) => HelperAnswer::NotOnPath,
             Err(error) => {
-                let cause = error.to_string();
                 self.remarks.extend(error.hint().map(|hint| format!("hint: {hint}")));
-                HelperAnswer::NotStarted { cause }
+                match error {
+                    InvokeError::NotOnPath { .. } | InvokeError::NotExecutable { .. } => {
+                        HelperAnswer::NotOnPath
+                    }
+                    error => HelperAnswer::NotStarted { cause: error.to_string() },
+                }
             }
         }
     }
 }
-
-const HELPER_PREFIX: &str = "docker-credential-";
 
 fn signal_name(signal: Option<i32>) -> String {
     match signal {
@@ -142,11 +169,12 @@ pub(crate) struct RunnerCredentials {
     sources: RunnerSources,
     screen: Arc<Screen>,
     obstacles: Mutex<BTreeMap<String, Vec<String>>>,
+    told_of_stand_in: AtomicBool,
 }
 
 impl RunnerCredentials {
     pub(crate) fn new(sources: RunnerSources, screen: Arc<Screen>) -> Self {
-        Self { sources, screen, obstacles: Mutex::default() }
+        Self { sources, screen, obstacles: Mutex::default(), told_of_stand_in: AtomicBool::new(false) }
     }
 
     /// What may have kept credentials for `image` from being found.
@@ -167,6 +195,11 @@ impl CredentialLookup for RunnerCredentials {
             let (sources, name) = (self.sources.clone(), image.to_owned());
             let resolved = tokio::task::spawn_blocking(move || sources.resolve(&name)).await?;
             self.remember(image, &resolved);
+            if resolved.stood_in && !self.told_of_stand_in.swap(true, Ordering::Relaxed) {
+                self.screen.line(&format!(
+                    "note: {HELPER_NAME} is not on PATH, so ecru stands in for it; a real runner would go without it"
+                ));
+            }
             for warning in &resolved.resolution.trace.warnings {
                 self.screen.line(&format!("WARNING: {warning}"));
             }
@@ -191,25 +224,4 @@ fn registry_credential(credential: &registry_auth::ResolvedCredential) -> Regist
         ("<token>".to_owned(), identity_token.clone())
     };
     RegistryCredential { username, password, server_address: credential.server_address.clone() }
-}
-
-/// Where a runner's helper is missing, this program can stand in for it; a real runner cannot do that.
-pub(crate) fn with_own_helper_if_missing(
-    outside: Outside,
-    folder: &Path,
-    screen: &Screen,
-) -> std::io::Result<Outside> {
-    if crate::example_images::rootfs::file_on_path(outside.search_path(), HELPER_NAME).is_some() {
-        return Ok(outside);
-    }
-    std::os::unix::fs::symlink(std::env::current_exe()?, folder.join(HELPER_NAME))?;
-    screen.line(&format!(
-        "note: {HELPER_NAME} is not on PATH, so ecru stands in for it; a real runner would pull without credentials"
-    ));
-    let mut path = outside.search_path().to_owned();
-    if !path.is_empty() {
-        path.push(":");
-    }
-    path.push(folder);
-    Ok(outside.with("PATH", path))
 }

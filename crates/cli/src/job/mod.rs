@@ -112,7 +112,9 @@ impl PlannedJob {
     ) -> Result<i32, CommandError> {
         let folder = TempDir::with_prefix("ecru-job-").map_err(|error| engine_failure(&error))?;
         let spec = self.spec(engine, folder.path())?;
-        let credentials = RunnerCredentials::new(self.sources.clone(), screen.clone());
+        let sources =
+            self.sources.clone().with_stand_in(folder.path()).map_err(|error| engine_failure(&error))?;
+        let credentials = RunnerCredentials::new(sources, screen.clone());
         let result = run_job(engine, &spec, &credentials, observer, cancelled).await;
         result.map(|result| result.exit_code).map_err(|error| failure::run_failure(&error, &credentials))
     }

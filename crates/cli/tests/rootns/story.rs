@@ -113,16 +113,16 @@ impl Machine {
 
     /// A shell, and what else busybox can do.
     fn job_image(&self) -> String {
-        self.image(&format!("{HOME_REGISTRY}/team/job:1"), r#"CMD ["/bin/sh"]"#)
+        self.image(&format!("{HOME_REGISTRY}/team/job:1"), &[r#"CMD ["/bin/sh"]"#])
     }
 
     /// A service that says one sentence over HTTP.
     fn service_image(&self) -> String {
         let command = r#"CMD ["/bin/httpd", "-f", "-p", "8080", "-h", "/www"]"#;
-        self.image(&format!("{OTHER_REGISTRY}/team/catalog:1"), command)
+        self.image(&format!("{OTHER_REGISTRY}/team/catalog:1"), &[command, "EXPOSE 8080"])
     }
 
-    fn image(&self, name: &str, command: &str) -> String {
+    fn image(&self, name: &str, settings: &[&str]) -> String {
         let rootfs = self.sandbox.root().join(name.replace(['/', ':'], "-"));
         let make = format!(
             "mkdir -p {0}/bin {0}/tmp {0}/www && cp \"$(command -v busybox)\" {0}/bin/busybox && \
@@ -132,8 +132,9 @@ impl Machine {
         );
         self.sandbox.command("sh").args(["-ec", &make]).timeout(STEP_DEADLINE).assert().success();
         let archive = format!("{}.tar", rootfs.display());
-        let path = "ENV PATH=/usr/local/bin:/bin";
-        self.docker(&["import", "--change", path, "--change", command, &archive, name]);
+        let settings = settings.iter().chain(&["ENV PATH=/usr/local/bin:/bin"]);
+        let changes: Vec<_> = settings.flat_map(|setting| ["--change", setting]).collect();
+        self.docker(&[&["import"], changes.as_slice(), &[&archive, name]].concat());
         name.to_owned()
     }
 
@@ -192,6 +193,8 @@ impl Machine {
         command.current_dir(&folder).args(["run", "greet", "--config", "config.toml", "--plain"]);
         let said = self.output_of(command);
         assert!(said.lines().any(|line| line == ANSWER), "{said}");
+        assert_eq!(self.docker(&["ps", "--all", "--quiet"]), "");
+        assert_eq!(self.docker(&["network", "ls", "--quiet", "--filter", "type=custom"]), "");
     }
 
     fn end(self) {

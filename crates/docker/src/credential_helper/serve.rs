@@ -122,7 +122,7 @@ pub fn serve(
             (Zeroizing::new(failure.answer.into_bytes()), EXIT_FAILURE)
         }
     };
-    match write_line(stdout, &line) {
+    match write_line(stdout, line) {
         Ok(()) => exit_code,
         Err(error) => {
             voice.say(&format!("the answer could not be written: {error}"));
@@ -212,12 +212,13 @@ impl From<MessageError> for Failure {
     }
 }
 
-fn write_line(stdout: &mut dyn Write, line: &[u8]) -> io::Result<()> {
+/// Writes the line and its end in one go.
+fn write_line(stdout: &mut dyn Write, mut line: Zeroizing<Vec<u8>>) -> io::Result<()> {
     if line.is_empty() {
         return Ok(());
     }
-    stdout.write_all(line)?;
-    stdout.write_all(b"\n")?;
+    line.push(b'\n');
+    stdout.write_all(&line)?;
     stdout.flush()
 }
 

@@ -1,6 +1,7 @@
 //! `get`: which request leads to which answer.
 
 use crate::stage::aws::{self, PASSWORD, PRIVATE_TARGET, PUBLIC_TARGET};
+use crate::stage::responder::{Reply, Responder};
 use crate::stage::{FRANKFURT, FRANKFURT_OF_ANOTHER, PUBLIC, Stage, VIRGINIA};
 
 #[test]
@@ -75,6 +76,58 @@ fn fips_and_dual_stack_hosts_work_with_an_endpoint_of_the_user_s() {
     }
     stage.set("AWS_USE_FIPS_ENDPOINT", "true").set("AWS_USE_DUALSTACK_ENDPOINT", "true");
     assert_eq!(stage.get(VIRGINIA).secret(), PASSWORD);
+}
+
+/// A proxy sees where the program wants to go, and lets it go nowhere.
+#[test]
+fn every_kind_of_host_calls_its_own_endpoint() {
+    for (host, endpoint) in [
+        (FRANKFURT, "api.ecr.eu-central-1.amazonaws.com"),
+        ("000000000001.dkr.ecr-fips.us-east-1.amazonaws.com", "api.ecr-fips.us-east-1.amazonaws.com"),
+        ("000000000001.dkr-ecr.us-east-1.on.aws", "ecr.us-east-1.api.aws"),
+        ("000000000001.dkr-ecr-fips.us-east-2.on.aws", "ecr-fips.us-east-2.api.aws"),
+        ("000000000001.dkr.ecr.us-gov-west-1.amazonaws.com", "api.ecr.us-gov-west-1.amazonaws.com"),
+        ("000000000001.dkr.ecr.cn-north-1.amazonaws.com.cn", "api.ecr.cn-north-1.amazonaws.com.cn"),
+        (
+            "000000000001.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn",
+            "ecr.cn-north-1.api.amazonwebservices.com.cn",
+        ),
+        ("000000000001.dkr.ecr.eusc-de-east-1.amazonaws.eu", "api.ecr.eusc-de-east-1.amazonaws.eu"),
+        ("000000000001.dkr.ecr.us-iso-east-1.c2s.ic.gov", "api.ecr.us-iso-east-1.c2s.ic.gov"),
+        (PUBLIC, "api.ecr-public.us-east-1.amazonaws.com"),
+        ("ecr-public.aws.com", "ecr-public.us-east-1.api.aws"),
+    ] {
+        let proxy = Responder::start(|_| Reply::http(403, &[], ""));
+        let mut stage = Stage::new();
+        stage.set_keys().set("HTTPS_PROXY", &proxy.url());
+        assert!(stage.get(host).not_found().contains(endpoint), "{host}");
+        for request in proxy.requests() {
+            assert_eq!(
+                (request.method.as_str(), request.path),
+                ("CONNECT", format!("{endpoint}:443")),
+                "{host}"
+            );
+        }
+        assert!(proxy.count() > 0, "{host}");
+    }
+}
+
+#[test]
+fn no_proxy_is_asked_for_this_machine() {
+    let proxy = Responder::start(|_| Reply::http(403, &[], ""));
+    let aws = aws::proper();
+    let mut stage = Stage::with(&aws);
+    stage.set("AWS_ECR_DISABLE_CACHE", "1");
+    for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "HTTP_PROXY", "http_proxy"] {
+        stage.set(variable, &proxy.url());
+    }
+    for endpoint in [aws.url(), aws.url().replace("127.0.0.1", "localhost")] {
+        stage.set("AWS_ENDPOINT_URL_ECR", &endpoint);
+        assert_eq!(stage.get(FRANKFURT).secret(), PASSWORD);
+        stage.set("AWS_ENDPOINT_URL_ECR", &endpoint.replace("http:", "https:"));
+        stage.get(FRANKFURT).not_found();
+    }
+    assert_eq!(proxy.count(), 0);
 }
 
 #[test]

@@ -1,0 +1,95 @@
+//! What `ecru run` says when an image, a credential or a service is the matter; the engine looks as before.
+
+use ecru_testkit::{Reply, StubHelper, snapshot_settings};
+
+use crate::stage::Stage;
+
+/// Runs the job `prove` of `pipeline` and holds exit code and standard error against the snapshot `name`.
+fn shows(name: &str, stage: Stage, pipeline: &str, arguments: &[&str]) {
+    stage.write(".gitlab-ci.yml", pipeline);
+    let output = stage.ecru(&[&["run", "prove", "--plain"], arguments].concat());
+    let text = format!(
+        "--- exit code\n{}\n--- standard output\n{}--- standard error\n{}",
+        output.status.code().expect("it ends by itself"),
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let mut settings = snapshot_settings(stage.sandbox.root());
+    settings.add_filter(r"pulled (\S+) \([^)]*\)", "pulled $1 ([SIZE])");
+    settings.bind(|| insta::assert_snapshot!(name, text));
+    stage.strike();
+}
+
+const WITH_HELPER: &str = "variables: {DOCKER_AUTH_CONFIG: '{\"credsStore\":\"ecr-login\"}'}\n";
+
+#[test]
+#[ignore = "needs a Docker engine (cargo xtask test starts one)"]
+fn missing_tag() {
+    let pipeline = format!("{WITH_HELPER}prove: {{image: 'REGISTRY/team/job:nope', script: [x]}}\n");
+    shows("missing_tag", Stage::set(&[]), &pipeline, &[]);
+}
+
+#[test]
+#[ignore = "needs a Docker engine (cargo xtask test starts one)"]
+fn missing_repository() {
+    let pipeline = format!("{WITH_HELPER}prove: {{image: 'REGISTRY/team/nope:1', script: [x]}}\n");
+    shows("missing_repository", Stage::set(&[]), &pipeline, &[]);
+}
+
+#[test]
+#[ignore = "needs a Docker engine (cargo xtask test starts one)"]
+fn no_credentials() {
+    let pipeline = "prove: {image: 'REGISTRY/team/job:1', script: [x]}\n";
+    shows("no_credentials", Stage::set(&[]), pipeline, &[]);
+}
+
+#[test]
+#[ignore = "needs a Docker engine (cargo xtask test starts one)"]
+fn missing_helper() {
+    let pipeline = "variables: {DOCKER_AUTH_CONFIG: '{\"credsStore\":\"nope\"}'}\n\
+                    prove: {image: 'REGISTRY/team/job:1', script: [x]}\n";
+    shows("missing_helper", Stage::set(&[]), pipeline, &[]);
+}
+
+#[test]
+#[ignore = "needs a Docker engine (cargo xtask test starts one)"]
+fn failing_helper() {
+    let stage = Stage::set(&[]);
+    let _helper =
+        StubHelper::new(&stage.sandbox.bin(), "sour").on("list", &Reply::failure("the milk is sour"));
+    let pipeline = "variables: {DOCKER_AUTH_CONFIG: '{\"credsStore\":\"sour\"}'}\n\
+                    prove: {image: 'REGISTRY/team/job:1', script: [x]}\n";
+    shows("failing_helper", stage, pipeline, &[]);
+}
+
+#[test]
+#[ignore = "needs a Docker engine (cargo xtask test starts one)"]
+fn denied_pull() {
+    let other = "000000000001.dkr.ecr.us-east-1.amazonaws.com=0";
+    let stage = Stage::set(&["--deny-cross-account", "--registry", other]);
+    let registry = stage.local_registry("000000000001.dkr.ecr.us-east-1.amazonaws.com");
+    let pipeline = format!("{WITH_HELPER}prove: {{image: '{registry}/team/job:1', script: [x]}}\n");
+    shows("denied_pull", stage, &pipeline, &[]);
+}
+
+#[test]
+#[ignore = "needs a Docker engine (cargo xtask test starts one)"]
+fn service_that_never_listens() {
+    let stage = Stage::set(&[]);
+    stage.write("config.toml", "[[runners]]\n  [runners.docker]\n    wait_for_services_timeout = 2\n");
+    let pipeline = format!(
+        "{WITH_HELPER}prove:\n  image: REGISTRY/team/job:1\n  services:\n    - name: REGISTRY/team/catalog:1\n      \
+         alias: catalog\n      entrypoint: [/bin/sh, -c, 'echo still asleep; sleep 1000']\n  script: [x]\n"
+    );
+    shows("service_that_never_listens", stage, &pipeline, &["--config", "config.toml"]);
+}
+
+#[test]
+#[ignore = "needs a Docker engine (cargo xtask test starts one)"]
+fn service_that_exits() {
+    let pipeline = format!(
+        "{WITH_HELPER}prove:\n  image: REGISTRY/team/job:1\n  services:\n    - name: REGISTRY/team/catalog:1\n      \
+         alias: catalog\n      entrypoint: [/bin/sh, -c, 'echo no config; exit 7']\n  script: [x]\n"
+    );
+    shows("service_that_exits", Stage::set(&[]), &pipeline, &[]);
+}
