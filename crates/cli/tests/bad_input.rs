@@ -1,5 +1,7 @@
 //! Whole-command snapshots of what `ecru` says when something is wrong: message, hint and exit code.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
+
 use std::path::Path;
 
 use ecru_testkit::{Sandbox, snapshot_settings};

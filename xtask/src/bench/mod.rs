@@ -182,7 +182,7 @@ fn demo_calls(ecru: &Path) -> Option<u64> {
 }
 
 fn calls_in(demo: &str) -> Option<u64> {
-    demo.lines().find_map(|line| line.trim().strip_prefix("aws calls: ")?.parse().ok())
+    demo.lines().find_map(|line| line.strip_prefix("aws calls: ")?.split(' ').next()?.parse().ok())
 }
 
 #[cfg(test)]
@@ -191,7 +191,10 @@ mod tests {
 
     #[test]
     fn the_calls_of_a_demo_are_on_a_line_of_their_own() {
-        assert_eq!(calls_in("step 1 of 3\n  aws calls: 4\ndemo: 3 of 3 steps passed\n"), Some(4));
+        let demo =
+            "  1  runner  pulled\naws calls: 10 (ecr:GetAuthorizationToken 10)\ndemo: 3 of 3 steps passed\n";
+        assert_eq!(calls_in(demo), Some(10));
+        assert_eq!(calls_in("aws calls: 4\n"), Some(4));
         assert_eq!(calls_in("12 aws calls: many\n"), None);
     }
 

@@ -11,7 +11,7 @@ use crate::error::CommandError;
 use crate::example_images::oci::LoopbackRegistries;
 use crate::example_images::{ExampleImage, job_image};
 use crate::exit_code;
-use crate::job::credentials::RunnerSources;
+use crate::job::credentials::{Obstacle, RunnerSources};
 
 /// Two choices of the runner, two pulls of the job host, one push of the job.
 pub(super) const PLANNED_STEPS: usize = 5;
@@ -77,7 +77,10 @@ async fn chosen_credential(sources: &Arc<RunnerSources>, image: &str) -> Result<
     credential_of(resolved.resolution).ok_or_else(|| {
         let error =
             CommandError::new(exit_code::PULL_DENIED, format!("the runner has no credentials for {image}"));
-        obstacles.into_iter().fold(error, CommandError::because)
+        obstacles.into_iter().fold(error, |error, obstacle| match obstacle {
+            Obstacle::Cause(cause) => error.because(cause),
+            Obstacle::Hint(hint) => error.hint(hint),
+        })
     })
 }
 

@@ -11,8 +11,8 @@ use ecru_docker::credential_helper::invoke::{Caller, Completed, InvokeError};
 use ecru_docker::credential_helper::message::{PROGRAM_PREFIX, Verb};
 use ecru_executor::{CredentialLookup, LookupFuture, RegistryCredential};
 use ecru_gitlab::registry_auth::{
-    self, CredentialHelpers, FileContent, HOME_FILES, HelperAnswer, HelperVerb, HomeFile, Inputs, Outcome,
-    Resolution,
+    self, CredentialHelpers, FileContent, HOME_FILES, HelperAnswer, HelperCall, HelperExit, HelperVerb,
+    HomeFile, Inputs, Outcome, Resolution, StdoutClass,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -76,17 +76,42 @@ impl RunnerSources {
 /// A decision, and what helpers said beside their answers.
 pub(crate) struct Resolved {
     pub(crate) resolution: Resolution,
-    pub(crate) remarks: Vec<String>,
+    pub(crate) remarks: Vec<Obstacle>,
     /// Whether our own helper answered because PATH has none.
     pub(crate) stood_in: bool,
 }
 
 impl Resolved {
-    /// What may have kept credentials from being found: the runner's warnings, what it hides, what helpers said.
-    pub(crate) fn obstacles(&self) -> Vec<String> {
+    /// What kept credentials from being found: the runner's warnings, what it hides, what helpers said, and what to
+    /// do about it. Nothing where credentials were found.
+    pub(crate) fn obstacles(&self) -> Vec<Obstacle> {
+        if self.resolution.credential().is_some() {
+            return Vec::new();
+        }
         let trace = &self.resolution.trace;
-        trace.warnings.iter().chain(&trace.swallowed).chain(&self.remarks).cloned().collect()
+        let causes = trace.warnings.iter().chain(&trace.swallowed).cloned().map(Obstacle::Cause);
+        let failed = trace.helper_calls.iter().filter(|call| has_failed(call)).map(|call| {
+            let (program, verb) = (format!("{PROGRAM_PREFIX}{}", call.suffix), call.verb.as_str());
+            Obstacle::Hint(format!("run `{program} {verb}` as the runner's user, and see what it says"))
+        });
+        causes.chain(self.remarks.iter().cloned()).chain(failed).collect()
     }
+}
+
+/// Something that kept credentials from being found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// What happened.
+    Cause(String),
+    /// What to do about it.
+    Hint(String),
+}
+
+/// A helper that ended badly and did not say that it has nothing.
+fn has_failed(call: &HelperCall) -> bool {
+    let ended_well = call.exit == HelperExit::Code(0);
+    let never_started = call.exit == HelperExit::NotStarted;
+    !ended_well && !never_started && call.stdout != StdoutClass::NotFound
 }
 
 fn home_file(path: &Path) -> HomeFile {
@@ -108,7 +133,7 @@ fn home_file(path: &Path) -> HomeFile {
 /// Runs helpers as the runner does, and keeps what they say on standard error, which the runner sends to its own log.
 struct Processes<'a> {
     sources: &'a RunnerSources,
-    remarks: Vec<String>,
+    remarks: Vec<Obstacle>,
     stood_in: bool,
 }
 
@@ -133,8 +158,7 @@ impl CredentialHelpers for Processes<'_> {
         };
         match self.invoke(suffix, verb, stdin) {
             Ok(completed) => {
-                let said = completed.stderr.lines().map(|line| format!("{PROGRAM_PREFIX}{suffix}: {line}"));
-                self.remarks.extend(said);
+                self.remarks.extend(completed.stderr.lines().map(|line| remark(suffix, line)));
                 let stdout = completed.stdout_text();
                 match (completed.status.code(), completed.status.signal()) {
                     (Some(code), _) => HelperAnswer::Exited { code, stdout },
@@ -142,7 +166,7 @@ impl CredentialHelpers for Processes<'_> {
                 }
             }
             Err(error) => {
-                self.remarks.extend(error.hint().map(|hint| format!("hint: {hint}")));
+                self.remarks.extend(error.hint().map(Obstacle::Hint));
                 match error {
                     InvokeError::NotOnPath { .. } | InvokeError::NotExecutable { .. } => {
                         HelperAnswer::NotOnPath
@@ -151,6 +175,15 @@ impl CredentialHelpers for Processes<'_> {
                 }
             }
         }
+    }
+}
+
+/// A line of a helper's standard error. Ours writes its hints as lines of their own.
+fn remark(suffix: &str, line: &str) -> Obstacle {
+    match line.split_once("hint: ") {
+        Some((_, hint)) => Obstacle::Hint(hint.to_owned()),
+        None if line.starts_with(PROGRAM_PREFIX) => Obstacle::Cause(line.to_owned()),
+        None => Obstacle::Cause(format!("{PROGRAM_PREFIX}{suffix}: {line}")),
     }
 }
 
@@ -168,7 +201,7 @@ fn signal_name(signal: Option<i32>) -> String {
 pub(crate) struct RunnerCredentials {
     sources: RunnerSources,
     screen: Arc<Screen>,
-    obstacles: Mutex<BTreeMap<String, Vec<String>>>,
+    obstacles: Mutex<BTreeMap<String, Vec<Obstacle>>>,
     told_of_stand_in: AtomicBool,
 }
 
@@ -178,7 +211,7 @@ impl RunnerCredentials {
     }
 
     /// What may have kept credentials for `image` from being found.
-    pub(crate) fn obstacles(&self, image: &str) -> Vec<String> {
+    pub(crate) fn obstacles(&self, image: &str) -> Vec<Obstacle> {
         let obstacles = self.obstacles.lock().unwrap_or_else(PoisonError::into_inner);
         obstacles.get(image).cloned().unwrap_or_default()
     }

@@ -2,25 +2,31 @@
 
 use ecru_executor::{EngineError, ImageError, RunError};
 
-use super::credentials::RunnerCredentials;
+use super::credentials::{Obstacle, RunnerCredentials};
 use crate::error::CommandError;
 use crate::exit_code;
 
 /// The failure `error` of a run whose credentials came from `credentials`.
 pub(crate) fn run_failure(error: &RunError, credentials: &RunnerCredentials) -> CommandError {
-    let mut failure = CommandError::from_error(exit_code_of(error), error);
+    let mut failure = match error {
+        // What happened to the image is the news; whose it is comes before it.
+        RunError::Image { container, source } => {
+            CommandError::new(exit_code_of(error), format!("the image of {container}: {source}"))
+        }
+        other => CommandError::from_error(exit_code_of(error), other),
+    };
     for line in error.service_log() {
         failure = failure.because(format!("its log: {line}"));
     }
-    if let Some(image) = image_without_access(error) {
-        for obstacle in credentials.obstacles(image) {
-            failure = match obstacle.split_once("hint: ") {
-                Some((_, hint)) => failure.hint(hint),
-                None => failure.because(obstacle),
-            };
-        }
+    let obstacles = image_without_access(error).map(|image| credentials.obstacles(image)).unwrap_or_default();
+    let has_found_the_cause = !obstacles.is_empty();
+    for obstacle in obstacles {
+        failure = match obstacle {
+            Obstacle::Cause(cause) => failure.because(cause),
+            Obstacle::Hint(hint) => failure.hint(hint),
+        };
     }
-    failure.maybe_hint(error.hint())
+    if has_found_the_cause { failure } else { failure.maybe_hint(error.hint()) }
 }
 
 fn exit_code_of(error: &RunError) -> u8 {

@@ -60,6 +60,12 @@ impl Stage {
         self.registries[host].clone()
     }
 
+    /// The same with a variable more for its commands.
+    pub(crate) fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     /// Writes a file into the folder that commands start in; `REGISTRY` becomes the registry's address.
     pub(crate) fn write(&self, name: &str, text: &str) {
         let text = text.replace("REGISTRY", &self.registry);

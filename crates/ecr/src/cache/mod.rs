@@ -187,7 +187,9 @@ impl<S: TokenSource> Cached<S> {
                 Ok(token)
             }
             // Whoever has lost its identity can still read ECR Public without one: better no token than an old one.
-            (Err(error), Some(entry)) if !registry.is_public() => {
+            (Err(error), Some(entry))
+                if !registry.is_public() && (cache.clock)() < entry.token.expires_at =>
+            {
                 self.warn(CacheWarning::NotRefreshed(error));
                 Ok(entry.token)
             }

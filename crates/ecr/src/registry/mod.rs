@@ -1,6 +1,6 @@
 //! Registry host names: which registry of Amazon ECR a request means, if it means one at all.
 //!
-//! The parser is total and reads the whole text; what is not one of the forms of the table in [`partition`] is
+//! The parser is total and reads the whole text; what is not one of the forms of the table in `partition.rs` is
 //! refused before anything else happens. Substring tests and unanchored patterns in other tools have sent
 //! credentials to look-alike hosts (GO-2026-6225, kubernetes/cloud-provider-aws issues 651 and 737).
 
