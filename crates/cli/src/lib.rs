@@ -22,7 +22,7 @@ use clap::Parser as _;
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if called_as_credential_helper(arguments.first()) {
-        return credential_helper(arguments);
+        return ecru_helper::main();
     }
     let cli = args::Cli::parse_from(as_command_line(arguments));
     let outside = outside::Outside::of_this_process();
@@ -34,20 +34,6 @@ pub fn main() -> ExitCode {
         }
     };
     ExitCode::from(exit_code)
-}
-
-fn credential_helper(arguments: Vec<OsString>) -> ExitCode {
-    ecru_helper::harden_process();
-    let (mut stdin, mut stdout, mut stderr) =
-        (std::io::stdin().lock(), std::io::stdout().lock(), std::io::stderr().lock());
-    let environment = ecru_helper::Environment::from_process();
-    ExitCode::from(ecru_helper::run(
-        arguments.into_iter().skip(1),
-        environment,
-        &mut stdin,
-        &mut stdout,
-        &mut stderr,
-    ))
 }
 
 /// A copy of `ecru` that is called `demo-guest`, as in the example images, is that command.

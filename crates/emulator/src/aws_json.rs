@@ -1,6 +1,6 @@
 //! The protocol of ECR and ECR Public: AWS JSON 1.1.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -52,10 +52,12 @@ impl From<SignatureError> for JsonError {
     fn from(error: SignatureError) -> Self {
         let code = match error {
             SignatureError::Missing => "MissingAuthenticationTokenException",
-            SignatureError::Incomplete(_) => "IncompleteSignatureException",
+            SignatureError::Incomplete(_) | SignatureError::NoDate | SignatureError::MalformedDate(_) => {
+                "IncompleteSignatureException"
+            }
             SignatureError::UnknownKey => "UnrecognizedClientException",
             SignatureError::Expired => "ExpiredTokenException",
-            SignatureError::WrongService(_) | SignatureError::WrongRegion => "InvalidSignatureException",
+            _ => "InvalidSignatureException",
         };
         Self::new(code, error.to_string())
     }
@@ -96,10 +98,13 @@ pub(crate) fn target(headers: &HeaderMap) -> Option<(&str, &str)> {
     headers.get("x-amz-target")?.to_str().ok()?.split_once('.')
 }
 
+pub(crate) async fn body(body: Body) -> Result<Bytes, JsonError> {
+    Ok(request_body::read(body, MAX_BODY).await?)
+}
+
 /// The operation's input. Members that it does not know are ignored, as AWS does.
-pub(crate) async fn input<T: DeserializeOwned>(body: Body) -> Result<T, JsonError> {
-    let body = request_body::read(body, MAX_BODY).await?;
-    let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
+pub(crate) fn input<T: DeserializeOwned>(body: &[u8]) -> Result<T, JsonError> {
+    let text: &[u8] = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(text).map_err(|error| JsonError::new("SerializationException", error.to_string()))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -20,9 +20,12 @@ const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 /// The parameters of a request; of a name given twice, the last counts.
 pub(crate) type Parameters = BTreeMap<String, String>;
 
-pub(crate) async fn parameters(body: Body) -> Result<Parameters, QueryError> {
-    let body = request_body::read(body, MAX_BODY).await?;
-    Ok(form_urlencoded::parse(&body).into_owned().collect())
+pub(crate) async fn body(body: Body) -> Result<Bytes, QueryError> {
+    Ok(request_body::read(body, MAX_BODY).await?)
+}
+
+pub(crate) fn parameters(body: &[u8]) -> Parameters {
+    form_urlencoded::parse(body).into_owned().collect()
 }
 
 /// An error as the SDKs read it.
@@ -47,12 +50,12 @@ impl From<SignatureError> for QueryError {
     fn from(error: SignatureError) -> Self {
         let (status, code) = match error {
             SignatureError::Missing => (StatusCode::FORBIDDEN, "MissingAuthenticationToken"),
-            SignatureError::Incomplete(_) => (StatusCode::BAD_REQUEST, "IncompleteSignature"),
+            SignatureError::Incomplete(_) | SignatureError::NoDate | SignatureError::MalformedDate(_) => {
+                (StatusCode::BAD_REQUEST, "IncompleteSignature")
+            }
             SignatureError::UnknownKey => (StatusCode::FORBIDDEN, "InvalidClientTokenId"),
             SignatureError::Expired => (StatusCode::FORBIDDEN, "ExpiredToken"),
-            SignatureError::WrongService(_) | SignatureError::WrongRegion => {
-                (StatusCode::FORBIDDEN, "SignatureDoesNotMatch")
-            }
+            _ => (StatusCode::FORBIDDEN, "SignatureDoesNotMatch"),
         };
         Self::new(status, code, error.to_string())
     }

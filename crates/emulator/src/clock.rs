@@ -22,8 +22,13 @@ impl Clock {
         Self(Arc::new(read))
     }
 
+    /// The time that it shows.
+    pub fn read(&self) -> SystemTime {
+        (self.0)()
+    }
+
     pub(crate) fn now(&self) -> OffsetDateTime {
-        OffsetDateTime::from((self.0)())
+        OffsetDateTime::from(self.read())
     }
 }
 
@@ -35,7 +40,7 @@ impl Default for Clock {
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Clock").field(&(self.0)()).finish()
+        f.debug_tuple("Clock").field(&self.read()).finish()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use secrecy::ExposeSecret;
@@ -36,16 +36,17 @@ pub(crate) async fn call(
     cloud: Arc<Cloud>,
     operation: &str,
     region: Option<&Region>,
-    headers: &HeaderMap,
+    request: &Parts,
     body: Body,
 ) -> Result<Value, JsonError> {
     let known = OPERATIONS.into_iter().find(|known| *known == operation);
     cloud.calls.count("ecr", known.unwrap_or("Unknown"));
-    let caller = sigv4::authenticate(headers, "ecr", region, &cloud.principals, cloud.now())?;
+    let body = aws_json::body(body).await?;
+    let caller = sigv4::authenticate(request, &body, "ecr", region, &cloud.principals, cloud.now())?;
     match operation {
-        "GetAuthorizationToken" => get_authorization_token(&cloud, &caller, aws_json::input(body).await?),
-        "CreateRepository" => create_repository(cloud, &caller, aws_json::input(body).await?).await,
-        "DescribeRepositories" => describe_repositories(&cloud, &caller, &aws_json::input(body).await?),
+        "GetAuthorizationToken" => get_authorization_token(&cloud, &caller, aws_json::input(&body)?),
+        "CreateRepository" => create_repository(cloud, &caller, aws_json::input(&body)?).await,
+        "DescribeRepositories" => describe_repositories(&cloud, &caller, &aws_json::input(&body)?),
         _ => Err(JsonError::unknown_operation()),
     }
 }

@@ -1,7 +1,7 @@
 //! Amazon ECR Public's API, version 2020-10-30.
 
 use axum::body::Body;
-use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use secrecy::ExposeSecret;
@@ -25,16 +25,17 @@ pub(crate) async fn call(
     cloud: &Cloud,
     operation: &str,
     region: Option<&Region>,
-    headers: &HeaderMap,
+    request: &Parts,
     body: Body,
 ) -> Result<Value, JsonError> {
     let name = if operation == "GetAuthorizationToken" { "GetAuthorizationToken" } else { "Unknown" };
     cloud.calls.count("ecr-public", name);
-    let caller = sigv4::authenticate(headers, "ecr-public", region, &cloud.principals, cloud.now())?;
+    let body = aws_json::body(body).await?;
+    let caller = sigv4::authenticate(request, &body, "ecr-public", region, &cloud.principals, cloud.now())?;
     if name == "Unknown" {
         return Err(JsonError::unknown_operation());
     }
-    let _: serde::de::IgnoredAny = aws_json::input(body).await?;
+    let _: serde::de::IgnoredAny = aws_json::input(&body)?;
     if !REGIONS.contains(&caller.region.as_str()) {
         return Err(JsonError::new(
             "UnsupportedCommandException",

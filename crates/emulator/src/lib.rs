@@ -27,8 +27,8 @@
 //! * The blob listener: what blob downloads are redirected to, by links that expire.
 //!
 //! # What is not imitated
-//! Signatures are read but not verified, and policies do not exist: roles trust everybody, and a principal may do
-//! everything in its own account. Manifests are returned as they were pushed, not converted, and Docker's
+//! Policies do not exist: roles trust everybody, and a principal may do everything in its own account. Presigned
+//! requests (a signature in the query) and signatures of version 4a are not read. Manifests are returned as they were pushed, not converted, and Docker's
 //! schema 1 is refused. Nothing can be deleted. There are no referrers, no catalog and no public data plane.
 
 mod accounts;

@@ -77,6 +77,13 @@ pub(crate) struct SessionKeys {
     pub(crate) principal: Arc<Principal>,
 }
 
+/// Whoever holds an access key, with the secret that requests must be signed with.
+#[derive(Debug, Clone)]
+pub(crate) struct Holder {
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) secret_access_key: SecretString,
+}
+
 /// Why keys are not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyRefusal {
@@ -87,25 +94,26 @@ pub(crate) enum KeyRefusal {
 
 /// Everybody who can call, by access key id.
 pub(crate) struct Principals {
-    users: HashMap<String, Arc<Principal>>,
+    users: HashMap<String, Holder>,
     sessions: RwLock<HashMap<String, SessionKeys>>,
 }
 
 impl Principals {
     /// One user with fixed keys in each account, and no sessions.
     pub(crate) fn with_users_of(accounts: &BTreeSet<AccountId>) -> Self {
-        let users =
-            accounts.iter().map(|&account| (user_key_id(account), Arc::new(Principal::user(account))));
+        let users = accounts.iter().map(|&account| {
+            let principal = Arc::new(Principal::user(account));
+            let secret_access_key = format!("ecru-emulator/not-real-keys/{account}").into();
+            (user_key_id(account), Holder { principal, secret_access_key })
+        });
         Self { users: users.collect(), sessions: RwLock::default() }
     }
 
     /// The keys of an account's user: the same in every run, so that they can stand in a file.
     pub(crate) fn user_keys(&self, account: AccountId) -> Option<AccessKeys> {
         let access_key_id = user_key_id(account);
-        self.users.contains_key(&access_key_id).then(|| AccessKeys {
-            access_key_id,
-            secret_access_key: format!("ecru-emulator/not-real-keys/{account}").into(),
-        })
+        let secret_access_key = self.users.get(&access_key_id)?.secret_access_key.clone();
+        Some(AccessKeys { access_key_id, secret_access_key })
     }
 
     pub(crate) fn open_session(
@@ -135,17 +143,26 @@ impl Principals {
         access_key_id: &str,
         session_token: Option<&str>,
         now: OffsetDateTime,
-    ) -> Result<Arc<Principal>, KeyRefusal> {
+    ) -> Result<Holder, KeyRefusal> {
         if let Some(user) = self.users.get(access_key_id) {
             return if session_token.is_none() { Ok(user.clone()) } else { Err(KeyRefusal::Unknown) };
         }
         let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
         let session = sessions.get(access_key_id).ok_or(KeyRefusal::Unknown)?;
-        if session_token != Some(session.session_token.expose_secret()) {
+        if !session_token.is_some_and(|token| is_same_secret(token, session.session_token.expose_secret())) {
             return Err(KeyRefusal::Unknown);
         }
-        if now >= session.expires { Err(KeyRefusal::Expired) } else { Ok(session.principal.clone()) }
+        if now >= session.expires {
+            return Err(KeyRefusal::Expired);
+        }
+        let (principal, secret_access_key) = (session.principal.clone(), session.secret_access_key.clone());
+        Ok(Holder { principal, secret_access_key })
     }
+}
+
+/// Compares hashes, so that the time it takes tells nothing about how much of a guess was right.
+fn is_same_secret(given: &str, expected: &str) -> bool {
+    Sha256::digest(given.as_bytes()) == Sha256::digest(expected.as_bytes())
 }
 
 fn user_key_id(account: AccountId) -> String {
@@ -177,7 +194,9 @@ mod tests {
         let principal = Principal::role_session(AccountId::default(), "deploy", "job-1");
         let keys = principals.open_session(principal.clone(), Duration::hours(1), now, &seal);
         let token = keys.session_token.expose_secret();
-        let holder = |token, time| principals.holder_of(&keys.access_key_id, token, time);
+        let holder = |token, time| {
+            principals.holder_of(&keys.access_key_id, token, time).map(|holder| holder.principal)
+        };
 
         assert_eq!(*holder(Some(token), now).unwrap(), principal);
         assert_eq!(holder(None, now), Err(KeyRefusal::Unknown));
@@ -198,7 +217,8 @@ mod tests {
         let later = now + Duration::hours(3);
         open(later);
         let token = first.session_token.expose_secret();
-        assert_eq!(principals.holder_of(&first.access_key_id, Some(token), later), Err(KeyRefusal::Unknown));
+        let holder = principals.holder_of(&first.access_key_id, Some(token), later);
+        assert_eq!(holder.unwrap_err(), KeyRefusal::Unknown);
     }
 
     #[test]

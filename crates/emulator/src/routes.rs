@@ -53,16 +53,16 @@ async fn aws_api(State(entrance): State<Entrance>, site: Site, request: Request)
     match api {
         Api::Ecr(region) => {
             let operation = operation_of(ecr::TARGET_PREFIX);
-            let result = ecr::call(cloud.clone(), operation, region.as_ref(), &parts.headers, body).await;
+            let result = ecr::call(cloud.clone(), operation, region.as_ref(), &parts, body).await;
             aws_json::respond(&cloud, result)
         }
         Api::EcrPublic(region) => {
             let operation = operation_of(ecr_public::TARGET_PREFIX);
-            let result = ecr_public::call(&cloud, operation, region.as_ref(), &parts.headers, body).await;
+            let result = ecr_public::call(&cloud, operation, region.as_ref(), &parts, body).await;
             aws_json::respond(&cloud, result)
         }
         Api::Sts(region) => {
-            let result = sts::call(&cloud, region.as_ref(), &parts.headers, body).await;
+            let result = sts::call(&cloud, region.as_ref(), &parts, body).await;
             aws_query::respond(&cloud, result)
         }
     }

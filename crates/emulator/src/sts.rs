@@ -3,7 +3,8 @@
 //! Every role of an emulated account exists and trusts everybody; policies are not emulated yet.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use secrecy::ExposeSecret;
 use time::Duration;
 
@@ -31,10 +32,11 @@ const NARROWING_PARAMETERS: [&str; 3] = ["Policy", "PolicyArns.", "Tags."];
 pub(crate) async fn call(
     cloud: &Cloud,
     region: Option<&Region>,
-    headers: &HeaderMap,
+    request: &Parts,
     body: Body,
 ) -> Result<Output, QueryError> {
-    let parameters = aws_query::parameters(body).await?;
+    let body = aws_query::body(body).await?;
+    let parameters = aws_query::parameters(&body);
     let action = parameters.get("Action").map(String::as_str).unwrap_or_default();
     let known = ACTIONS.into_iter().find(|known| *known == action);
     cloud.calls.count("sts", known.unwrap_or("Unknown"));
@@ -43,7 +45,7 @@ pub(crate) async fn call(
         let message = format!("Could not find operation {action} for version {version}");
         return Err(QueryError::new(StatusCode::BAD_REQUEST, "InvalidAction", message));
     }
-    let caller = sigv4::authenticate(headers, "sts", region, &cloud.principals, cloud.now())?;
+    let caller = sigv4::authenticate(request, &body, "sts", region, &cloud.principals, cloud.now())?;
     match action {
         "AssumeRole" => assume_role(cloud, &caller, &parameters),
         _ => Ok(get_caller_identity(&caller)),

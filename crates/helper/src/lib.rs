@@ -6,11 +6,12 @@
 mod helper;
 
 use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
 
 use ecru_docker::credential_helper::message::Verb;
 use ecru_docker::credential_helper::serve::{EXIT_FAILURE, EXIT_SUCCESS, serve};
-pub use ecru_ecr::environment::Environment;
+use ecru_ecr::environment::Environment;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
 use crate::helper::EcrHelper;
@@ -44,9 +45,18 @@ pub fn run(
     }
 }
 
+/// Is the program: serves the request in this process's arguments and streams.
+#[must_use]
+pub fn main() -> ExitCode {
+    harden_process();
+    let (mut stdin, mut stdout, mut stderr) = (io::stdin().lock(), io::stdout().lock(), io::stderr().lock());
+    let arguments = std::env::args_os().skip(1);
+    ExitCode::from(run(arguments, Environment::from_process(), &mut stdin, &mut stdout, &mut stderr))
+}
+
 /// Keeps this process's memory, with the secrets in it, out of core dumps and away from debuggers of other users.
-/// For the program itself; what cannot be done is left.
-pub fn harden_process() {
+/// What cannot be done is left.
+fn harden_process() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     let _ = rustix::process::setrlimit(Resource::Core, none);
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);

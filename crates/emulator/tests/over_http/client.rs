@@ -10,10 +10,13 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use crate::signer::Signer;
+
 /// A request to be sent.
 pub(crate) struct Call {
     address: SocketAddr,
-    request: Request<Full<Bytes>>,
+    request: Request<()>,
+    body: Bytes,
 }
 
 /// What came back.
@@ -26,10 +29,9 @@ pub(crate) struct Answer {
 
 impl Call {
     pub(crate) fn new(method: Method, address: SocketAddr, target: &str) -> Self {
-        let mut request = Request::new(Full::default());
+        let mut request = Request::new(());
         *request.method_mut() = method;
-        *request.uri_mut() = target.parse().expect("a request target");
-        Self { address, request }.header("host", &address.to_string())
+        Self { address, request, body: Bytes::new() }.target(target).header("host", &address.to_string())
     }
 
     pub(crate) fn get(address: SocketAddr, target: &str) -> Self {
@@ -42,9 +44,24 @@ impl Call {
         self
     }
 
-    pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
-        *self.request.body_mut() = Full::new(body.into());
+    pub(crate) fn target(mut self, target: &str) -> Self {
+        *self.request.uri_mut() = target.parse().expect("a request target");
         self
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Adds a date, the session token if there is one, and a signature over everything so far.
+    pub(crate) fn signed(self, signer: &Signer) -> Self {
+        let mut call = self.header("x-amz-date", &signer.date());
+        if let Some(token) = &signer.session_token {
+            call = call.header("x-amz-security-token", token);
+        }
+        let authorization = signer.authorization(call.request.headers(), &call.body);
+        call.header("authorization", &authorization)
     }
 
     pub(crate) async fn send(self) -> Answer {
@@ -59,7 +76,8 @@ impl Call {
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("a connection");
         let connection = tokio::spawn(connection);
-        let response = sender.send_request(self.request).await.expect("an answer");
+        let response =
+            sender.send_request(self.request.map(|()| Full::new(self.body))).await.expect("an answer");
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("a whole body").to_bytes().to_vec();
         drop(sender);

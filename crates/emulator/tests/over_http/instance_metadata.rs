@@ -4,7 +4,8 @@ use ecru_emulator::Options;
 use hyper::Method;
 
 use crate::client::{Answer, Call};
-use crate::stage::{Hands, Stage, signature_of};
+use crate::signer::Signer;
+use crate::stage::{Hands, Stage};
 
 const TTL: &str = "x-aws-ec2-metadata-token-ttl-seconds";
 
@@ -90,12 +91,16 @@ async fn role_credentials_work_and_are_renewed_before_they_expire() {
     assert_eq!(first["Expiration"], "2027-01-15T14:00:00Z");
     assert!(first["SecretAccessKey"].is_string());
 
-    let identity = Call::new(Method::POST, stage.main(), "/")
-        .header("authorization", &signature_of(first["AccessKeyId"].as_str().unwrap(), "us-east-1", "sts"))
-        .header("x-amz-security-token", first["Token"].as_str().unwrap())
-        .body("Version=2011-06-15&Action=GetCallerIdentity");
+    let text = |name: &str| first[name].as_str().unwrap().to_owned();
+    let signer = Signer {
+        access_key_id: text("AccessKeyId"),
+        secret_access_key: text("SecretAccessKey"),
+        session_token: Some(text("Token")),
+        ..stage.signer(0, "us-east-1", "sts")
+    };
+    let identity = stage.sts(&signer, "Action=GetCallerIdentity").await;
     let arn = "arn:aws:sts::000000000000:assumed-role/ecru-emulator-instance/i-0ec0000000000ec00";
-    assert_eq!(identity.send().await.element("Arn"), arn);
+    assert_eq!(identity.element("Arn"), arn);
 
     hands.advance(5);
     assert_eq!(credentials().await, first);

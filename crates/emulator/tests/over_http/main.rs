@@ -8,6 +8,7 @@
 )]
 
 mod client;
+mod signer;
 mod stage;
 
 mod any_input;
@@ -17,4 +18,5 @@ mod instance_metadata;
 mod life;
 mod manifests;
 mod registry_access;
+mod signatures;
 mod tls;

@@ -83,9 +83,9 @@ async fn a_password_lasts_twelve_hours() {
 #[tokio::test]
 async fn a_public_password_is_worth_nothing_here() {
     let stage = Stage::new().await;
-    let signature = stage.signature(0, "us-east-1", "ecr-public");
+    let signer = stage.signer(0, "us-east-1", "ecr-public");
     let answer =
-        stage.json_call("SpencerFrontendService", "GetAuthorizationToken", &signature, "{}").await.json();
+        stage.json_call("SpencerFrontendService", "GetAuthorizationToken", &signer, "{}").await.json();
     let token = answer["authorizationData"]["authorizationToken"].as_str().unwrap().to_owned();
     assert_eq!(ping(&stage, &format!("Basic {token}")).await.status, 401);
 }

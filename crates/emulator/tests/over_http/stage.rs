@@ -9,15 +9,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ecru_emulator::{AccountId, Clock, Emulator, Options, Region, RegistryAt};
 use hyper::Method;
+use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::client::{Answer, Call};
+use crate::signer::Signer;
 
 pub(crate) const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 pub(crate) struct Stage {
     pub(crate) emulator: Emulator,
+    clock: Clock,
 }
 
 /// A clock that stands still until it is moved.
@@ -61,7 +64,8 @@ impl Stage {
     }
 
     pub(crate) async fn with(options: Options) -> Self {
-        Self { emulator: Emulator::start(options).await.expect("an emulator") }
+        let clock = options.clock.clone();
+        Self { emulator: Emulator::start(options).await.expect("an emulator"), clock }
     }
 
     pub(crate) fn main(&self) -> SocketAddr {
@@ -81,46 +85,67 @@ impl Stage {
     }
 
     pub(crate) async fn ecr(&self, operation: &str, body: &str) -> Answer {
-        let authorization = self.signature(0, "us-east-1", "ecr");
-        self.json_call("AmazonEC2ContainerRegistry_V20150921", operation, &authorization, body).await
+        let signer = self.signer(0, "us-east-1", "ecr");
+        self.json_call("AmazonEC2ContainerRegistry_V20150921", operation, &signer, body).await
     }
 
     pub(crate) async fn json_call(
         &self,
         prefix: &str,
         operation: &str,
-        authorization: &str,
+        signer: &Signer,
         body: &str,
     ) -> Answer {
         Call::new(Method::POST, self.main(), "/")
             .header("content-type", "application/x-amz-json-1.1")
             .header("x-amz-target", &format!("{prefix}.{operation}"))
-            .header("authorization", authorization)
             .body(body.to_owned())
+            .signed(signer)
             .send()
             .await
     }
 
-    pub(crate) async fn sts(&self, authorization: &str, body: &str) -> Answer {
+    pub(crate) async fn sts(&self, signer: &Signer, body: &str) -> Answer {
         Call::new(Method::POST, self.main(), "/")
             .header("content-type", "application/x-www-form-urlencoded")
-            .header("authorization", authorization)
             .body(format!("Version=2011-06-15&{body}"))
+            .signed(signer)
             .send()
             .await
     }
 
-    /// What the user of an account would sign.
-    pub(crate) fn signature(&self, number: u8, region: &str, service: &str) -> String {
+    /// The user of an account, signing now.
+    pub(crate) fn signer(&self, number: u8, region: &str, service: &str) -> Signer {
         let keys = self.emulator.user_keys(account(number)).expect("a user");
-        signature_of(&keys.access_key_id, region, service)
+        Signer {
+            access_key_id: keys.access_key_id,
+            secret_access_key: keys.secret_access_key.expose_secret().to_owned(),
+            session_token: None,
+            region: region.into(),
+            service: service.into(),
+            time: self.clock.read(),
+        }
+    }
+
+    /// The role session that `assumed` has the keys of, signing now.
+    pub(crate) fn session_signer(&self, assumed: &Answer, region: &str, service: &str) -> Signer {
+        Signer {
+            access_key_id: assumed.element("AccessKeyId").into(),
+            secret_access_key: assumed.element("SecretAccessKey").into(),
+            session_token: Some(assumed.element("SessionToken").into()),
+            ..self.signer(0, region, service)
+        }
     }
 
     /// The `Authorization` header for a registry in `region`, of the user of an account.
     pub(crate) async fn basic(&self, number: u8, region: &str) -> String {
-        let authorization = self.signature(number, region, "ecr");
+        self.basic_of(&self.signer(number, region, "ecr")).await
+    }
+
+    /// The `Authorization` header for a registry, of whoever signs.
+    pub(crate) async fn basic_of(&self, signer: &Signer) -> String {
         let answer = self
-            .json_call("AmazonEC2ContainerRegistry_V20150921", "GetAuthorizationToken", &authorization, "{}")
+            .json_call("AmazonEC2ContainerRegistry_V20150921", "GetAuthorizationToken", signer, "{}")
             .await;
         let token = answer.json()["authorizationData"][0]["authorizationToken"].clone();
         format!("Basic {}", token.as_str().expect("a token"))
@@ -174,14 +199,6 @@ impl Stage {
         let call = self.registry_call(Method::PUT, &path).await.header("content-type", media_type);
         call.body(text.to_owned()).send().await
     }
-}
-
-/// An `Authorization` header of Signature Version 4, with a signature that is wrong.
-pub(crate) fn signature_of(access_key_id: &str, region: &str, service: &str) -> String {
-    format!(
-        "AWS4-HMAC-SHA256 Credential={access_key_id}/20270115/{region}/{service}/aws4_request, \
-         SignedHeaders=host;x-amz-date, Signature=0123456789abcdef"
-    )
 }
 
 pub(crate) fn digest_of(content: &[u8]) -> String {

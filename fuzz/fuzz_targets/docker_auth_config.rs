@@ -1,0 +1,74 @@
+//! How the runner picks credentials for an image.
+//!
+//! NUL bytes divide the input: the image, DOCKER_AUTH_CONFIG, `~/.docker/config.json`, and then the answers of the
+//! helpers in turn, of which the first character says how the helper ended.
+
+#![no_main]
+
+use ecru_gitlab::registry_auth::{
+    self, CredentialHelpers, FileContent, HelperAnswer, HelperVerb, HomeFile, Inputs, Outcome, Verdict,
+};
+use libfuzzer_sys::fuzz_target;
+use secrecy::{ExposeSecret, SecretString};
+
+fuzz_target!(|input: &str| {
+    let mut parts = input.split('\0');
+    let mut next = || parts.next().unwrap_or_default();
+    let (image, variable, file) = (next(), SecretString::from(next()), SecretString::from(next()));
+    let answers: Vec<&str> = parts.collect();
+    let home_files = [HomeFile { path: "config.json".into(), content: FileContent::Text(file) }];
+    let inputs =
+        Inputs { docker_auth_config: Some(&variable), home_files: &home_files, job_credentials: &[] };
+
+    let resolution = registry_auth::resolve(image, &inputs, &mut Answers(answers.iter()));
+    let all = registry_auth::resolve_all(&inputs, &mut Answers(answers.iter()));
+    assert_eq!(resolution.path, registry_auth::image_path(image));
+    assert_eq!(resolution.trace.helper_calls, all.trace.helper_calls, "helpers are run whatever the image is");
+    drop((resolution.job_log_line(), format!("{resolution:?}")));
+
+    let chosen: Vec<_> =
+        resolution.trace.entries.iter().filter(|entry| entry.verdict == Verdict::Chosen).collect();
+    match (&resolution.outcome, &all.outcome) {
+        (Outcome::Credential(credential), Ok(all)) => {
+            let is_parent = resolution.path.strip_prefix(&credential.path);
+            assert!(
+                is_parent.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+                "`{}` got the credential of `{}`",
+                resolution.path,
+                credential.path
+            );
+            assert_eq!(credential.path, registry_auth::registry_path(&credential.server_address));
+            let same = all.iter().filter(|other| other.path == credential.path);
+            let secrets: Vec<_> = same.map(|other| other.password.expose_secret()).collect();
+            assert_eq!(secrets, [credential.password.expose_secret()], "one credential for each path");
+            let [entry] = chosen.as_slice() else { panic!("{chosen:?}") };
+            assert_eq!((&entry.path, &entry.key), (&credential.path, &credential.server_address));
+        }
+        (Outcome::Anonymous, Ok(all)) => {
+            assert!(chosen.is_empty() && all.iter().all(|other| other.path != resolution.path));
+        }
+        (Outcome::Aborted(error), Err(other)) => assert_eq!((error, chosen.len()), (other, 0)),
+        other => panic!("{other:?}"),
+    }
+});
+
+/// Answers in turn, whoever asks.
+struct Answers<'a>(std::slice::Iter<'a, &'a str>);
+
+impl CredentialHelpers for Answers<'_> {
+    fn run(&mut self, suffix: &str, verb: HelperVerb, stdin: &str) -> HelperAnswer {
+        assert!(suffix == "/" || !(suffix.is_empty() || suffix.contains('/')), "a path was run: {suffix}");
+        assert!(verb == HelperVerb::Get || stdin == "unused");
+        let text = self.0.next().copied().unwrap_or("1credentials not found in native keychain");
+        let mut characters = text.chars();
+        let how = characters.next();
+        let stdout = || characters.as_str().into();
+        match how {
+            Some('1') => HelperAnswer::Exited { code: 1, stdout: stdout() },
+            Some('k') => HelperAnswer::Killed { signal: "killed".into(), stdout: stdout() },
+            Some('n') => HelperAnswer::NotOnPath,
+            Some('s') => HelperAnswer::NotStarted { cause: characters.as_str().into() },
+            _ => HelperAnswer::Exited { code: 0, stdout: stdout() },
+        }
+    }
+}
