@@ -4,33 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-
-/// The order in which GitLab Runner looks for a shell (GitLab Runner v19.3.0 shells/bash.go): bash before sh, each in
-/// three places, at last busybox images that keep their shell in `/busybox`. `sh` itself comes from PATH.
-const SHELLS: &str =
-    "/usr/local/bin/bash /usr/bin/bash /bin/bash /usr/local/bin/sh /usr/bin/sh /bin/sh /busybox/sh";
-
-/// When an image is pulled (GitLab docs, "pull_policy").
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum PullPolicy {
-    /// Pull, whether or not the engine has the image.
-    #[default]
-    Always,
-    /// Pull only if the engine does not have the image.
-    IfNotPresent,
-    /// Never pull: the engine must have the image.
-    Never,
-}
-
-impl fmt::Display for PullPolicy {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Always => "always",
-            Self::IfNotPresent => "if-not-present",
-            Self::Never => "never",
-        })
-    }
-}
+use ecru_gitlab::pull_policy::PullPolicy;
+use ecru_gitlab::script::shell_command;
 
 /// An image, and how a container is made of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,7 +159,7 @@ impl JobSpec {
             env: Vec::new(),
             script: script.into(),
             after_script: None,
-            shell_command: shell_detection_command(),
+            shell_command: shell_command().to_vec(),
             working_dir: "/builds".to_owned(),
             mounts: Vec::new(),
             sources: None,
@@ -217,15 +192,6 @@ impl fmt::Debug for JobSpec {
 
 fn names_of(env: &[(String, String)]) -> Vec<&str> {
     env.iter().map(|(name, _)| name.as_str()).collect()
-}
-
-/// Returns the command that finds a shell in an image in the order of GitLab Runner, and becomes it.
-#[must_use]
-pub fn shell_detection_command() -> Vec<String> {
-    let search = format!(
-        "for shell in {SHELLS}; do [ -x \"$shell\" ] && exec \"$shell\"; done; echo 'shell not found' >&2; exit 1"
-    );
-    vec!["sh".to_owned(), "-c".to_owned(), search]
 }
 
 #[cfg(test)]

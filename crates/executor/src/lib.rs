@@ -39,9 +39,10 @@ mod observer;
 mod run;
 
 pub use credential::{CredentialLookup, LookupError, LookupFuture, RegistryCredential};
+pub use ecru_gitlab::pull_policy::PullPolicy;
 pub use engine::{Engine, EngineDescription, EngineError};
 pub use images::{ImageError, TransferProgress};
 pub use inventory::Inventory;
-pub use job::{ContainerImage, JobSpec, Limits, Mount, PullPolicy, ServiceSpec, shell_detection_command};
+pub use job::{ContainerImage, JobSpec, Limits, Mount, ServiceSpec};
 pub use observer::{AfterScriptOutcome, Event, Observer, OutputStream, Stage};
 pub use run::{ContainerRole, JobResult, RUN_LABEL, RunError, run_job};

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use ecru_gitlab::pull_policy::PullPolicy;
+
 use crate::images::{ImageError, TransferProgress};
-use crate::job::PullPolicy;
 
 /// Receives the events of a run, in order, on the task that runs it. What it does with an event holds up the run.
 pub trait Observer: Send {

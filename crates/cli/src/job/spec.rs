@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use ecru_executor::{ContainerImage, JobSpec, Limits, Mount, PullPolicy, ServiceSpec};
+use ecru_executor::{ContainerImage, JobSpec, Limits, Mount, ServiceSpec};
 use ecru_gitlab::plan::{JobPlan, PlannedImage, PlannedService};
-use ecru_gitlab::pull_policy;
-use ecru_gitlab::script::shell_command;
 use ecru_gitlab::variables::Variable;
 
 /// `plan` with `mounts` in every container, as the runner's `volumes` are.
@@ -20,7 +18,6 @@ pub(super) fn job_spec(
         services: plan.services.iter().map(|service| service_spec(service, mounts)).collect(),
         env: environment(&plan.variables),
         after_script: plan.after_script.clone(),
-        shell_command: shell_command().to_vec(),
         working_dir: plan.project_dir.clone(),
         mounts: mounts.to_vec(),
         limits: Limits {
@@ -49,15 +46,7 @@ fn container_image(image: &PlannedImage) -> ContainerImage {
         entrypoint: image.entrypoint.clone(),
         user: image.user.clone(),
         platform: image.platform.clone(),
-        pull_policy: image.pull_policies.iter().copied().map(executor_policy).collect(),
-    }
-}
-
-fn executor_policy(policy: pull_policy::PullPolicy) -> PullPolicy {
-    match policy {
-        pull_policy::PullPolicy::Always => PullPolicy::Always,
-        pull_policy::PullPolicy::IfNotPresent => PullPolicy::IfNotPresent,
-        pull_policy::PullPolicy::Never => PullPolicy::Never,
+        pull_policy: image.pull_policies.clone(),
     }
 }
 

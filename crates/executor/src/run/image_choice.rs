@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use ecru_gitlab::pull_policy::PullPolicy;
 use tokio::time::timeout;
 
 use super::{ContainerRole, RunError};
 use crate::credential::{CredentialLookup, RegistryCredential};
 use crate::engine::Engine;
 use crate::images::{ImageError, LocalImage};
-use crate::job::{ContainerImage, PullPolicy};
+use crate::job::ContainerImage;
 use crate::observer::{Event, Observer};
 
 /// The images of one run.
