@@ -1,6 +1,7 @@
 //! `ecru emulate`: emulated AWS until Ctrl-C.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use ecru_ecr::registry::Registry;
 use ecru_emulator::{AccountId, CrossAccount, Options, Region, RegistryAt, TlsOptions};
@@ -23,8 +24,10 @@ pub(super) async fn run(
 ) -> Result<u8, CommandError> {
     let screen = Screen::on_stderr(true);
     let temporary = tempfile::Builder::new().prefix("ecru-emulate-").tempdir().map_err(no_folder)?;
-    let folder = args.state.as_deref().unwrap_or(temporary.path());
-    let stage = Stage::start(options(args)?, folder).await?;
+    // The variables that are printed must hold in any folder.
+    let state = args.state.as_deref().map(std::path::absolute).transpose().map_err(no_folder)?;
+    let folder = state.as_deref().unwrap_or(temporary.path());
+    let stage = Stage::start(options(args, state.clone())?, folder).await?;
     if args.example_images {
         push_example_images(&stage, outside, temporary.path(), &screen).await?;
     }
@@ -40,12 +43,12 @@ pub(super) async fn run(
     Ok(exit_code::OK)
 }
 
-fn options(args: &EmulateArgs) -> Result<Options, CommandError> {
+fn options(args: &EmulateArgs, state: Option<PathBuf>) -> Result<Options, CommandError> {
     Ok(Options {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)),
         registries: args.registries.iter().map(|text| registry_at(text)).collect::<Result<_, _>>()?,
         tls: args.tls.map(|port| TlsOptions { port, ..TlsOptions::default() }),
-        state_dir: args.state.clone(),
+        state_dir: state,
         cross_account: if args.deny_cross_account { CrossAccount::Deny } else { CrossAccount::Allow },
         ..Options::default()
     })
@@ -72,7 +75,7 @@ fn registry_at(text: &str) -> Result<RegistryAt, CommandError> {
 async fn push_example_images(
     stage: &Stage,
     outside: &Outside,
-    folder: &std::path::Path,
+    folder: &Path,
     screen: &Screen,
 ) -> Result<(), CommandError> {
     let failed = |error: &(dyn std::error::Error + 'static)| {
