@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::cloud::Cloud;
-use crate::cross_account::Denied;
+use crate::iam::Denied;
 use crate::request_body::{self, BodyError};
 use crate::sigv4::SignatureError;
 use crate::store::StoreError;
@@ -71,7 +71,12 @@ impl From<Denied> for JsonError {
 
 impl From<StoreError> for JsonError {
     fn from(error: StoreError) -> Self {
-        Self::server(error)
+        match error {
+            StoreError::NoRepository => {
+                Self::new("RepositoryNotFoundException", "The repository was deleted")
+            }
+            _ => Self::server(error),
+        }
     }
 }
 

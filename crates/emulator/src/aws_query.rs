@@ -9,6 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
 use crate::cloud::Cloud;
+use crate::iam::Denied;
 use crate::request_body::{self, BodyError};
 use crate::sigv4::SignatureError;
 
@@ -58,6 +59,12 @@ impl From<SignatureError> for QueryError {
             _ => (StatusCode::FORBIDDEN, "SignatureDoesNotMatch"),
         };
         Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<Denied> for QueryError {
+    fn from(denied: Denied) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "AccessDenied", denied.to_string())
     }
 }
 

@@ -7,9 +7,10 @@ use time::OffsetDateTime;
 use crate::accounts::RegistryId;
 use crate::calls::Calls;
 use crate::clock::Clock;
+use crate::iam::Identities;
 use crate::imds::Instance;
 use crate::layer_bucket::BucketAddresses;
-use crate::options::{CrossAccount, Quirks};
+use crate::options::Quirks;
 use crate::principals::Principals;
 use crate::registry::uploads::Uploads;
 use crate::seal::Seal;
@@ -24,7 +25,7 @@ pub(crate) struct Cloud {
     pub(crate) store: Store,
     pub(crate) uploads: Uploads,
     pub(crate) buckets: BucketAddresses,
-    pub(crate) cross_account: CrossAccount,
+    pub(crate) identities: Identities,
     pub(crate) quirks: Quirks,
 }
 

@@ -11,6 +11,7 @@ use crate::accounts::Region;
 use crate::aws_json::{self, JsonError};
 use crate::clock::epoch_seconds;
 use crate::cloud::Cloud;
+use crate::iam;
 use crate::sigv4;
 use crate::tokens::{self, Audience};
 
@@ -36,6 +37,10 @@ pub(crate) async fn call(
         return Err(JsonError::unknown_operation());
     }
     let _: serde::de::IgnoredAny = aws_json::input(&body)?;
+    // Both are needed ("Registry authentication in Amazon ECR public", Amazon ECR Public user guide).
+    for action in ["ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken"] {
+        iam::authorize_as_identity(cloud, &caller.principal, action, "*")?;
+    }
     if !REGIONS.contains(&caller.region.as_str()) {
         return Err(JsonError::new(
             "UnsupportedCommandException",

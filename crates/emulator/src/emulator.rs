@@ -1,6 +1,6 @@
 //! Starting and stopping, and what is known of an emulator that runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,15 +10,17 @@ use crate::accounts::{AccountId, Region, RegistryId};
 use crate::addresses::Addresses;
 use crate::calls::{CallCounts, Calls};
 use crate::cloud::{Cloud, blocking};
+use crate::iam::policy::PolicyError;
+use crate::iam::{Identities, IdentityName, InvalidIdentity};
 use crate::imds::Instance;
 use crate::layer_bucket::BucketAddresses;
 use crate::listener::Listeners;
-use crate::options::{Options, RegistryAt};
-use crate::principals::{AccessKeys, Principals};
+use crate::options::{Identity, Options, RegistryAt};
+use crate::principals::{AccessKeys, DEFAULT_USER, Principals};
 use crate::registry::uploads::Uploads;
 use crate::seal::Seal;
 use crate::sockets::Sockets;
-use crate::store::{RepositoryKey, StateFolder, Store, StoreError};
+use crate::store::{RepositoryKey, Settings, StateFolder, Store, StoreError};
 use crate::sts::is_role_name;
 use crate::tls::TlsError;
 
@@ -35,6 +37,7 @@ impl Emulator {
     /// Starts an emulator inside the running Tokio runtime. It serves when this returns.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let registries = registries_of(&options)?;
+        let identities = Identities::new(&options.users, &options.roles, options.cross_account)?;
         let state_dir = options.state_dir.clone();
         let open = move || {
             let folder = StateFolder::take(state_dir.as_deref())?;
@@ -48,14 +51,14 @@ impl Emulator {
             seal: Seal::generate().map_err(StartError::Random)?,
             store,
             calls: Calls::default(),
-            principals: Principals::with_users_of(&accounts_of(&options)),
+            principals: principals_of(&options),
+            identities,
             instance: Instance::new(RegistryId::default(), options.instance_role),
             uploads: Uploads::default(),
             buckets: BucketAddresses {
                 plain: addresses.blob,
                 tls: addresses.tls.as_ref().map(|tls| tls.blob),
             },
-            cross_account: options.cross_account,
             quirks: options.quirks,
             clock: options.clock,
         });
@@ -83,7 +86,23 @@ impl Emulator {
 
     /// The keys of an account's user, if the account is one of those that the emulator was started with.
     pub fn user_keys(&self, account: AccountId) -> Option<AccessKeys> {
-        self.cloud.principals.user_keys(account)
+        self.keys_of_user(account, DEFAULT_USER)
+    }
+
+    /// The keys of a user of [`Options::users`].
+    pub fn keys_of_user(&self, account: AccountId, name: &str) -> Option<AccessKeys> {
+        self.cloud.principals.user_keys(account, name)
+    }
+
+    /// Gives a user other policies and tags, at once and for registry passwords handed out before too. Only users of
+    /// [`Options::users`] and `ecru` have keys.
+    pub fn set_user(&self, user: &Identity) -> Result<(), PolicyError> {
+        self.cloud.identities.set(IdentityName::User(user.name.clone()), user)
+    }
+
+    /// Gives a role other policies and tags, at once and for its sessions and their registry passwords too.
+    pub fn set_role(&self, role: &Identity) -> Result<(), PolicyError> {
+        self.cloud.identities.set(IdentityName::Role(role.name.clone()), role)
     }
 
     /// Creates a repository without a request. It writes a small file if there is a state folder.
@@ -96,7 +115,7 @@ impl Emulator {
         let repository = name.parse().map_err(|_| CreateRepositoryError::InvalidName(name.into()))?;
         let registry = RegistryId { account, region: region.clone() };
         let key = RepositoryKey { registry: registry.clone(), name: repository };
-        match self.cloud.store.create(key, self.cloud.now()) {
+        match self.cloud.store.create(key, Settings::default(), self.cloud.now()) {
             Ok(_) => Ok(()),
             Err(StoreError::RepositoryExists) => {
                 Err(CreateRepositoryError::AlreadyExists { registry: registry.host(), name: name.into() })
@@ -130,6 +149,12 @@ fn registries_of(options: &Options) -> Result<BTreeMap<RegistryId, u16>, StartEr
     if !is_role_name(&options.instance_role) {
         return Err(StartError::InvalidRole(options.instance_role.clone()));
     }
+    if let Some(user) = options.users.iter().find(|user| !is_role_name(&user.name)) {
+        return Err(StartError::InvalidUser(user.name.clone()));
+    }
+    if let Some(role) = options.roles.iter().find(|role| !is_role_name(&role.name)) {
+        return Err(StartError::InvalidRole(role.name.clone()));
+    }
     let mut registries = BTreeMap::new();
     for RegistryAt { account, region, port } in &options.registries {
         let registry = RegistryId { account: *account, region: region.clone() };
@@ -141,9 +166,13 @@ fn registries_of(options: &Options) -> Result<BTreeMap<RegistryId, u16>, StartEr
     Ok(registries)
 }
 
-fn accounts_of(options: &Options) -> BTreeSet<AccountId> {
+/// The default user of each account, and the users that were asked for.
+fn principals_of(options: &Options) -> Principals {
     let of_registries = options.registries.iter().map(|registry| registry.account);
-    options.accounts.iter().copied().chain(of_registries).chain([RegistryId::default().account]).collect()
+    let accounts =
+        options.accounts.iter().copied().chain(of_registries).chain([RegistryId::default().account]);
+    let users = options.users.iter().map(|user| (user.account, user.name.as_str()));
+    Principals::with_users(accounts.map(|account| (account, DEFAULT_USER)).chain(users))
 }
 
 /// Why an emulator does not start.
@@ -159,6 +188,21 @@ pub enum StartError {
     /// The role's name has letters that IAM does not take.
     #[error("`{0}` is not a role name")]
     InvalidRole(String),
+    /// The user's name has letters that IAM does not take.
+    #[error("`{0}` is not a user name")]
+    InvalidUser(String),
+    /// The policy of a user or a role is none, or has elements that the emulator does not evaluate.
+    #[error("the policy of {kind} `{name}` in account {account} cannot be used")]
+    InvalidPolicy {
+        /// `user` or `role`.
+        kind: &'static str,
+        /// Whose policy it is.
+        name: String,
+        /// Where that is.
+        account: AccountId,
+        /// What is wrong with it.
+        source: PolicyError,
+    },
     /// A port cannot be taken.
     #[error("cannot listen on {address} as {what}")]
     Bind {
@@ -191,6 +235,13 @@ pub enum StartError {
     Runtime(#[source] io::Error),
 }
 
+impl From<InvalidIdentity> for StartError {
+    fn from(invalid: InvalidIdentity) -> Self {
+        let InvalidIdentity { kind, name, account, source } = invalid;
+        Self::InvalidPolicy { kind, name, account, source }
+    }
+}
+
 impl StartError {
     /// What to do about it, where something can be done.
     pub fn hint(&self) -> Option<String> {
@@ -199,7 +250,9 @@ impl StartError {
             Self::DuplicateRegistry(_) => Some(
                 "name each registry once, and the default one, 000000000000 in us-east-1, not at all".into(),
             ),
-            Self::InvalidRole(_) => Some("use at most 64 letters, digits and characters of `_+=,.@-`".into()),
+            Self::InvalidRole(_) | Self::InvalidUser(_) => {
+                Some("use at most 64 letters, digits and characters of `_+=,.@-`".into())
+            }
             Self::Bind { source, .. } => match source.kind() {
                 io::ErrorKind::AddrInUse => Some("choose another port, or 0 for any that is free".into()),
                 io::ErrorKind::PermissionDenied => {

@@ -26,10 +26,25 @@
 //!   on every listener. AWS hosts that are not emulated are answered with 421.
 //! * The blob listener: what blob downloads are redirected to, by links that expire.
 //!
+//! # What is verified and enforced
+//! Every signed request: key, session token, scope, clock and signature. Every API call and every request to a
+//! registry: identity policies ([`Options::users`], [`Options::roles`]), session policies, repository policies, by the
+//! policies as they are at that moment. Elements of policies that are not evaluated are refused, never ignored.
+//!
 //! # What is not imitated
-//! Policies do not exist: roles trust everybody, and a principal may do everything in its own account. Presigned
-//! requests (a signature in the query) and signatures of version 4a are not read. Manifests are returned as they were pushed, not converted, and Docker's
-//! schema 1 is refused. Nothing can be deleted. There are no referrers, no catalog and no public data plane.
+//! * Signatures: presigned requests (a signature in the query) and version 4a are not read.
+//! * IAM: users and roles that [`Options`] does not describe exist and may do everything in their own account. Roles
+//!   trust every account, so only the caller's own policies decide who assumes them. There are no trust policies,
+//!   permissions boundaries, organizations, managed policies by ARN, transitive tags or registry policies. Conditions
+//!   have the four case-sensitive string operators on `aws:PrincipalTag`, `aws:ResourceTag`, `ecr:ResourceTag`,
+//!   `aws:PrincipalArn` and `aws:PrincipalAccount`. A wildcard in a resource may span the colons of an ARN.
+//! * STS: there is no web identity. How much of a session's space its policy and tags take is an estimate, since AWS
+//!   does not tell how it packs them.
+//! * ECR: a repository policy that locks its author out is accepted without `force`. Tag mutability has no
+//!   exclusions, and a tag of an immutable repository may be pushed again for the image that has it. Manifests are
+//!   returned as they were pushed, not converted, and Docker's schema 1 is refused. What is deleted leaves its content
+//!   in the state folder, and `/v2/` deletes nothing but uploads. There are no referrers, no catalog and no public
+//!   data plane.
 
 mod accounts;
 mod addresses;
@@ -38,10 +53,10 @@ mod aws_query;
 mod calls;
 mod clock;
 mod cloud;
-mod cross_account;
 mod ecr;
 mod ecr_public;
 mod emulator;
+mod iam;
 mod imds;
 mod layer_bucket;
 mod listener;
@@ -64,7 +79,8 @@ pub use addresses::{Addresses, TlsAddresses};
 pub use calls::CallCounts;
 pub use clock::Clock;
 pub use emulator::{CreateRepositoryError, Emulator, StartError};
-pub use options::{CrossAccount, Options, Quirks, RegistryAt, TlsOptions};
+pub use iam::policy::PolicyError;
+pub use options::{CrossAccount, Identity, Options, Quirks, RegistryAt, TlsOptions};
 pub use principals::AccessKeys;
 pub use store::StoreError;
 pub use tls::TlsError;

@@ -1,5 +1,6 @@
 //! What an emulator is started with.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -28,6 +29,11 @@ pub struct Options {
     pub instance_role: String,
     /// Whether principals may use registries of other accounts.
     pub cross_account: CrossAccount,
+    /// Users besides `ecru`, which every account has, or in its place. All have keys:
+    /// [`Emulator::keys_of_user`](crate::Emulator::keys_of_user).
+    pub users: Vec<Identity>,
+    /// Roles that may do less than everything. Roles that are not listed exist too, and everybody may assume each.
+    pub roles: Vec<Identity>,
     /// Where the registry deviates from the OCI distribution specification as ECR does.
     pub quirks: Quirks,
     /// What expiries are measured by.
@@ -46,10 +52,25 @@ impl Default for Options {
             state_dir: None,
             instance_role: "ecru-emulator-instance".into(),
             cross_account: CrossAccount::default(),
+            users: Vec::new(),
+            roles: Vec::new(),
             quirks: Quirks::default(),
             clock: Clock::system(),
         }
     }
+}
+
+/// A user or a role, with what it may do. Those that are not described may do everything in their own account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The account that it is in.
+    pub account: AccountId,
+    /// Its name: at most 64 letters, digits and characters of `_+=,.@-`.
+    pub name: String,
+    /// Its policies, each the JSON text of one document. Without any, it may do nothing.
+    pub policies: Vec<String>,
+    /// Its tags, for `aws:PrincipalTag` in conditions.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// A registry with a port of its own.
@@ -73,13 +94,13 @@ pub struct TlsOptions {
     pub names: Vec<String>,
 }
 
-/// What a principal of one account may do in a registry of another. Within its own account it may do everything.
+/// What a principal of one account may do in a registry of another, if its own policies allow it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum CrossAccount {
-    /// Everything, as if each repository had a policy that says so.
+    /// Everything, as if each repository had a policy that allows all emulated accounts.
     #[default]
     Allow,
-    /// Nothing, as without repository policies.
+    /// What the policy of each repository says.
     Deny,
 }
 

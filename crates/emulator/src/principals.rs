@@ -1,6 +1,6 @@
 //! Who calls: users with fixed keys, and sessions of roles with keys that expire.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -8,10 +8,16 @@ use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 
 use crate::accounts::AccountId;
+use crate::iam::condition::Tags;
+use crate::iam::policy::Policy;
+use crate::iam::{IdentityName, PrincipalNames};
 use crate::seal::Seal;
 
 /// How long an expired session is remembered, so that its keys are called expired and not unknown.
 const EXPIRED_SESSIONS_ARE_KEPT: Duration = Duration::hours(1);
+
+/// The user that every emulated account has.
+pub(crate) const DEFAULT_USER: &str = "ecru";
 
 /// The letters of AWS's unique identifiers and access key ids.
 const ID_LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -31,12 +37,24 @@ pub(crate) struct Principal {
     pub(crate) account: AccountId,
     pub(crate) arn: String,
     pub(crate) user_id: String,
+    /// Whose policies it has.
+    pub(crate) identity: IdentityName,
+    /// What narrows it, if it is a session that was opened with a policy.
+    pub(crate) session_policy: Option<Policy>,
+    pub(crate) session_tags: Tags,
 }
 
 impl Principal {
-    fn user(account: AccountId) -> Self {
-        let arn = format!("arn:aws:iam::{account}:user/ecru");
-        Self { account, user_id: unique_id("AIDA", &arn), arn }
+    pub(crate) fn user(account: AccountId, name: &str) -> Self {
+        let arn = format!("arn:aws:iam::{account}:user/{name}");
+        Self {
+            account,
+            user_id: unique_id("AIDA", &arn),
+            arn,
+            identity: IdentityName::User(name.into()),
+            session_policy: None,
+            session_tags: Tags::new(),
+        }
     }
 
     /// A session of a role, named as STS names it.
@@ -45,11 +63,24 @@ impl Principal {
             account,
             arn: format!("arn:aws:sts::{account}:assumed-role/{role}/{session}"),
             user_id: format!("{}:{session}", role_id(account, role)),
+            identity: IdentityName::Role(role.into()),
+            session_policy: None,
+            session_tags: Tags::new(),
         }
     }
 
     pub(crate) fn is_role_session(&self) -> bool {
-        self.arn.contains(":assumed-role/")
+        matches!(self.identity, IdentityName::Role(_))
+    }
+
+    /// The names that a repository's policy can call it by.
+    pub(crate) fn names(&self) -> PrincipalNames {
+        let account = self.account.to_string();
+        let role_arn = match &self.identity {
+            IdentityName::User(_) => None,
+            IdentityName::Role(role) => Some(format!("arn:aws:iam::{account}:role/{role}")),
+        };
+        PrincipalNames { arn: self.arn.clone(), role_arn, account }
     }
 }
 
@@ -99,19 +130,18 @@ pub(crate) struct Principals {
 }
 
 impl Principals {
-    /// One user with fixed keys in each account, and no sessions.
-    pub(crate) fn with_users_of(accounts: &BTreeSet<AccountId>) -> Self {
-        let users = accounts.iter().map(|&account| {
-            let principal = Arc::new(Principal::user(account));
-            let secret_access_key = format!("ecru-emulator/not-real-keys/{account}").into();
-            (user_key_id(account), Holder { principal, secret_access_key })
-        });
-        Self { users: users.collect(), sessions: RwLock::default() }
+    /// Users with fixed keys, by account and name, and no sessions.
+    pub(crate) fn with_users<'a>(users: impl IntoIterator<Item = (AccountId, &'a str)>) -> Self {
+        let holder = |(account, name)| {
+            let principal = Arc::new(Principal::user(account, name));
+            (user_key_id(account, name), Holder { principal, secret_access_key: user_secret(account, name) })
+        };
+        Self { users: users.into_iter().map(holder).collect(), sessions: RwLock::default() }
     }
 
-    /// The keys of an account's user: the same in every run, so that they can stand in a file.
-    pub(crate) fn user_keys(&self, account: AccountId) -> Option<AccessKeys> {
-        let access_key_id = user_key_id(account);
+    /// The keys of a user: the same in every run, so that they can stand in a file.
+    pub(crate) fn user_keys(&self, account: AccountId, name: &str) -> Option<AccessKeys> {
+        let access_key_id = user_key_id(account, name);
         let secret_access_key = self.users.get(&access_key_id)?.secret_access_key.clone();
         Some(AccessKeys { access_key_id, secret_access_key })
     }
@@ -165,9 +195,18 @@ fn is_same_secret(given: &str, expected: &str) -> bool {
     Sha256::digest(given.as_bytes()) == Sha256::digest(expected.as_bytes())
 }
 
-fn user_key_id(account: AccountId) -> String {
-    let account = account.to_string();
-    format!("AKIAECRUEMULATOR{}", &account[account.len() - 4..])
+fn user_key_id(account: AccountId, name: &str) -> String {
+    if name == DEFAULT_USER {
+        let account = account.to_string();
+        return format!("AKIAECRUEMULATOR{}", &account[account.len() - 4..]);
+    }
+    format!("AKIAECRU{}", letters(&Sha256::digest(format!("{account}/{name}"))[..12]))
+}
+
+/// Of 40 characters, as real ones are, for the default user; longer for others.
+fn user_secret(account: AccountId, name: &str) -> SecretString {
+    let start = format!("ecru-emulator/not-real-keys/{account}");
+    if name == DEFAULT_USER { start.into() } else { format!("{start}/{name}").into() }
 }
 
 #[cfg(test)]
@@ -175,17 +214,17 @@ mod tests {
     use super::*;
 
     fn principals() -> Principals {
-        Principals::with_users_of(&BTreeSet::from([AccountId::default()]))
+        Principals::with_users([(AccountId::default(), DEFAULT_USER)])
     }
 
     #[test]
     fn user_keys_are_fixed_and_their_secret_is_not_printed() {
-        let keys = principals().user_keys(AccountId::default()).unwrap();
+        let keys = principals().user_keys(AccountId::default(), DEFAULT_USER).unwrap();
         assert_eq!(keys.access_key_id, "AKIAECRUEMULATOR0000");
         let secret = keys.secret_access_key.expose_secret();
         assert_eq!(secret.len(), 40);
         assert!(!format!("{keys:?}").contains(secret));
-        assert!(principals().user_keys(AccountId::new(1).unwrap()).is_none());
+        assert!(principals().user_keys(AccountId::new(1).unwrap(), DEFAULT_USER).is_none());
     }
 
     #[test]

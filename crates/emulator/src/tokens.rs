@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
 use crate::accounts::Region;
+use crate::iam::IdentityName;
+use crate::iam::condition::Tags;
+use crate::iam::policy::Policy;
 use crate::principals::Principal;
 use crate::seal::{Purpose, Seal};
 
@@ -62,6 +65,11 @@ struct Payload {
     account: String,
     arn: String,
     user_id: String,
+    identity: IdentityName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session_policy: Option<Policy>,
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    session_tags: Tags,
     region: String,
     expires: i64,
     /// Makes each password another one, as AWS's are.
@@ -83,6 +91,9 @@ pub(crate) fn mint(
         account: principal.account.to_string(),
         arn: principal.arn.clone(),
         user_id: principal.user_id.clone(),
+        identity: principal.identity.clone(),
+        session_policy: principal.session_policy.clone(),
+        session_tags: principal.session_tags.clone(),
         region: region.to_string(),
         expires: expires.unix_timestamp(),
         id: seal.uuid(),
@@ -112,6 +123,9 @@ pub(crate) fn open(seal: &Seal, password: &str) -> Option<Grant> {
             account: payload.account.parse().ok()?,
             arn: payload.arn,
             user_id: payload.user_id,
+            identity: payload.identity,
+            session_policy: payload.session_policy,
+            session_tags: payload.session_tags,
         },
         region: payload.region.parse().ok()?,
         expires: OffsetDateTime::from_unix_timestamp(payload.expires).ok()?,

@@ -91,7 +91,8 @@ impl Condition {
     /// A key that the request does not have fulfils only the negated operators.
     pub(super) fn holds(&self, context: &Context) -> bool {
         let value = context.value(&self.key);
-        let fits = value.is_some_and(|value| self.values.iter().any(|pattern| pattern.matches(value, context)));
+        let fits =
+            value.is_some_and(|value| self.values.iter().any(|pattern| pattern.matches(value, context)));
         fits != self.negated
     }
 }

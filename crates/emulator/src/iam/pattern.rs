@@ -31,7 +31,9 @@ impl Pattern {
     pub(super) fn parse(text: &str, syntax: Syntax) -> Result<Self, PolicyError> {
         let (mut pieces, mut rest) = (Vec::new(), text);
         while let Some(character) = rest.chars().next() {
-            if syntax.variables && let Some(after) = rest.strip_prefix("${") {
+            if syntax.variables
+                && let Some(after) = rest.strip_prefix("${")
+            {
                 let (name, after) = after.split_once('}').ok_or(PolicyError::Syntax)?;
                 pieces.push(variable(name)?);
                 rest = after;
@@ -108,7 +110,12 @@ mod tests {
 
     fn context() -> Context<'static> {
         let tags = BTreeMap::from([("team".to_owned(), "a*".to_owned())]);
-        Context { principal_arn: "", principal_account: "", principal_tags: tags, resource_tags: BTreeMap::new() }
+        Context {
+            principal_arn: "",
+            principal_account: "",
+            principal_tags: tags,
+            resource_tags: BTreeMap::new(),
+        }
     }
 
     fn matches(pattern: &str, text: &str) -> bool {

@@ -209,10 +209,11 @@ impl StatementDocument {
         let lower = |action: OneOrMany<String>| {
             OneOrMany::Many(action.into_vec().iter().map(|text| text.to_ascii_lowercase()).collect())
         };
-        let actions = choice(self.action.map(lower), self.not_action.map(lower), Syntax {
-            wildcards: true,
-            variables: false,
-        })?
+        let actions = choice(
+            self.action.map(lower),
+            self.not_action.map(lower),
+            Syntax { wildcards: true, variables: false },
+        )?
         .ok_or_else(|| malformed("a statement needs Action or NotAction, and not both"))?;
         let resources = choice(self.resource, self.not_resource, syntax)?;
         let principals = match self.principal {
@@ -225,9 +226,8 @@ impl StatementDocument {
             }
         };
         let conditions = self.condition.into_iter().flat_map(|(operator, keys)| {
-            keys.into_iter().map(move |(key, values)| {
-                Condition::parse(&operator, &key, &values.into_vec(), variables)
-            })
+            keys.into_iter()
+                .map(move |(key, values)| Condition::parse(&operator, &key, &values.into_vec(), variables))
         });
         let conditions = conditions.collect::<Result<_, _>>()?;
         let allows = self.effect == Effect::Allow;
@@ -286,7 +286,13 @@ mod tests {
         ] {
             assert!(statement(rest).is_err(), "{rest}");
         }
-        for text in ["", "[]", "{}", r#"{"Version":"2012-10-17","Statement":[]}"#, r#"{"Version":"1","Statement":[]}"#] {
+        for text in [
+            "",
+            "[]",
+            "{}",
+            r#"{"Version":"2012-10-17","Statement":[]}"#,
+            r#"{"Version":"1","Statement":[]}"#,
+        ] {
             assert!(text.parse::<Policy>().is_err(), "{text}");
         }
     }

@@ -5,10 +5,10 @@ use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::names::{Digest, RepositoryName};
+use super::names::{Digest, RepositoryName, Tag};
 use crate::accounts::RegistryId;
-use crate::cross_account::Denied;
 use crate::ecr::unknown_repository;
+use crate::iam::Denied;
 use crate::request_body::BodyError;
 use crate::store::StoreError;
 
@@ -35,6 +35,15 @@ pub(crate) enum RegistryError {
     PageSizeInvalid,
     #[error("invalid tag")]
     TagInvalid,
+    #[error(
+        "The image tag '{}' already exists in the '{}' repository and cannot be overwritten because the repository \
+         is immutable.",
+        .0.as_str(), .1
+    )]
+    TagImmutable(Tag, RepositoryName),
+    /// It was there when the request began.
+    #[error("the repository was deleted")]
+    RepositoryGone,
     #[error("invalid digest, or one that is not of the content")]
     DigestInvalid,
     #[error("Requested image not found")]
@@ -67,7 +76,8 @@ impl RegistryError {
             Self::NameInvalid => (StatusCode::BAD_REQUEST, "NAME_INVALID"),
             Self::NameUnknown(..) => (StatusCode::NOT_FOUND, "NAME_UNKNOWN"),
             Self::PageSizeInvalid => (StatusCode::BAD_REQUEST, "PAGINATION_NUMBER_INVALID"),
-            Self::TagInvalid => (StatusCode::BAD_REQUEST, "TAG_INVALID"),
+            Self::RepositoryGone => (StatusCode::NOT_FOUND, "NAME_UNKNOWN"),
+            Self::TagInvalid | Self::TagImmutable(..) => (StatusCode::BAD_REQUEST, "TAG_INVALID"),
             Self::DigestInvalid => (StatusCode::BAD_REQUEST, "DIGEST_INVALID"),
             Self::ManifestUnknown => (StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN"),
             Self::ManifestInvalid(_) => (StatusCode::BAD_REQUEST, "MANIFEST_INVALID"),
@@ -107,7 +117,10 @@ fn challenge(registry: &RegistryId) -> Response {
 
 impl From<StoreError> for RegistryError {
     fn from(error: StoreError) -> Self {
-        Self::Server(error.to_string())
+        match error {
+            StoreError::NoRepository => Self::RepositoryGone,
+            _ => Self::Server(error.to_string()),
+        }
     }
 }
 

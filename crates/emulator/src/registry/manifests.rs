@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::Place;
 use super::errors::RegistryError;
-use super::names::{Digest, Reference};
+use super::names::{Digest, Reference, Tag};
 use crate::cloud::blocking;
 use crate::request_body;
 use crate::store::{ManifestRecord, Repository};
@@ -50,15 +50,25 @@ pub(super) async fn put(place: &Place, reference: &str, request: Request) -> Res
     let needed = Needed::by(&text, media_type)?;
     let location = place.path(&format!("manifests/{reference}"));
 
-    let (cloud, key) = (place.cloud.clone(), place.key.clone());
+    let (cloud, key, pushed) = (place.cloud.clone(), place.key.clone(), place.cloud.now().unix_timestamp());
     let list = move || {
         cloud.store.change(&key, |repository| {
             needed.check(repository)?;
+            if let Reference::Tag(tag) = &reference {
+                check_mutability(repository, tag, digest)?;
+            }
             let content = cloud.store.new_upload_file()?;
             std::fs::write(&content, &text)?;
             cloud.store.keep_content(content, digest)?;
-            let record = ManifestRecord { media_type: media_type.into(), size: text.len() as u64 };
-            repository.manifests.insert(digest, record);
+            let size = text.len() as u64;
+            let (image_size, children) = match needed {
+                Needed::Blobs(blobs) => {
+                    (blobs.iter().filter_map(|blob| repository.blobs.get(blob)).sum(), vec![])
+                }
+                Needed::Manifests(children) => (size, children),
+            };
+            let record = ManifestRecord { media_type: media_type.into(), size, pushed, image_size, children };
+            repository.manifests.entry(digest).or_insert(record);
             if let Reference::Tag(tag) = reference {
                 repository.tags.insert(tag, digest);
             }
@@ -68,6 +78,15 @@ pub(super) async fn put(place: &Place, reference: &str, request: Request) -> Res
     blocking(list).await??;
     let headers = [(LOCATION.as_str(), location), ("docker-content-digest", digest.to_string())];
     Ok((StatusCode::CREATED, headers).into_response())
+}
+
+/// A tag of an immutable repository stays with its image. Giving it to the same image again changes nothing.
+fn check_mutability(repository: &Repository, tag: &Tag, digest: Digest) -> Result<(), RegistryError> {
+    let is_taken = repository.tags.get(tag).is_some_and(|tagged| *tagged != digest);
+    if repository.immutable && is_taken {
+        return Err(RegistryError::TagImmutable(tag.clone(), repository.name.clone()));
+    }
+    Ok(())
 }
 
 fn invalid(reference: &str) -> RegistryError {

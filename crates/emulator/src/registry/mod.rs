@@ -17,7 +17,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::cloud::{Cloud, Entrance};
-use crate::cross_account;
+use crate::iam;
 use crate::principals::Principal;
 use crate::sites::Site;
 use crate::store::{Repository, RepositoryKey};
@@ -95,8 +95,8 @@ impl Place {
     ) -> Result<Self, RegistryError> {
         let (cloud, registry) = (entrance.cloud.clone(), entrance.registry.clone());
         let name: RepositoryName = name.parse().map_err(|_| RegistryError::NameInvalid)?;
-        cross_account::authorize(cloud.cross_account, &principal, operation.action(), &registry, &name)?;
         let key = RepositoryKey { registry, name };
+        iam::authorize_on_repository(&cloud, &principal, operation.action(), &key)?;
         match cloud.store.find(&key) {
             Some(repository) => Ok(Self { cloud, principal, key, repository }),
             None => Err(RegistryError::NameUnknown(key.registry, key.name)),

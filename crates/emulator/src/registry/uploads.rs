@@ -18,7 +18,7 @@ use super::Place;
 use super::errors::RegistryError;
 use super::names::{Digest, RepositoryName};
 use crate::cloud::blocking;
-use crate::cross_account;
+use crate::iam;
 use crate::store::RepositoryKey;
 
 /// The largest layer that ECR takes (Amazon ECR user guide, service quotas).
@@ -103,9 +103,9 @@ fn mountable_size(
     source: RepositoryName,
 ) -> Result<Option<u64>, RegistryError> {
     const ACTION: &str = "ecr:BatchCheckLayerAvailability";
-    let (cloud, registry) = (&place.cloud, &place.key.registry);
-    cross_account::authorize(cloud.cross_account, &place.principal, ACTION, registry, &source)?;
-    let source = cloud.store.find(&RepositoryKey { registry: registry.clone(), name: source });
+    let source = RepositoryKey { registry: place.key.registry.clone(), name: source };
+    iam::authorize_on_repository(&place.cloud, &place.principal, ACTION, &source)?;
+    let source = place.cloud.store.find(&source);
     Ok(source.and_then(|source| source.blobs.get(&digest).copied()))
 }
 

@@ -1,7 +1,5 @@
 //! AWS's published examples, and one request with each of its parts spoilt.
 
-use std::collections::BTreeSet;
-
 use axum::http::Request;
 
 use super::*;
@@ -96,7 +94,7 @@ fn the_published_test_suite_holds() {
 
 /// A clock, the request and the answer, in one.
 fn refusal(now: &str, credential: &str, signed_headers: &str, date: &str) -> SignatureError {
-    let principals = Principals::with_users_of(&BTreeSet::from([AccountId::default()]));
+    let principals = Principals::with_users([(AccountId::default(), crate::principals::DEFAULT_USER)]);
     let header = format!(
         "AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={signed_headers}, Signature={}",
         "0".repeat(64)
@@ -139,7 +137,7 @@ fn each_flaw_has_its_own_error() {
     );
     assert!(matches!(refusal(NOW, &credential, HEADERS, "now"), SignatureError::MalformedDate(_)));
     let nothing = parts("POST", "/", &[]);
-    let principals = Principals::with_users_of(&BTreeSet::new());
+    let principals = Principals::with_users([]);
     let nobody = authenticate(&nothing, b"", "ecr", None, &principals, OffsetDateTime::UNIX_EPOCH);
     assert_eq!(nobody.unwrap_err(), SignatureError::Missing);
 }

@@ -132,6 +132,9 @@ fn any_api_call_gets_an_answer() {
         Just("AmazonEC2ContainerRegistry_V20150921.CreateRepository".to_owned()),
         Just("AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken".to_owned()),
         Just("AmazonEC2ContainerRegistry_V20150921.DescribeRepositories".to_owned()),
+        Just("AmazonEC2ContainerRegistry_V20150921.SetRepositoryPolicy".to_owned()),
+        Just("AmazonEC2ContainerRegistry_V20150921.BatchDeleteImage".to_owned()),
+        Just("AmazonEC2ContainerRegistry_V20150921.ListImages".to_owned()),
         Just("SpencerFrontendService.GetAuthorizationToken".to_owned()),
         "[ -~]{0,40}",
     ];

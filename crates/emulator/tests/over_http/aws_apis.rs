@@ -219,8 +219,12 @@ async fn roles_are_not_assumed_wrongly() {
     let denied = (403, "AccessDenied".to_owned());
     assert_eq!(assume(&role.replace("000000000007", "123456789012")).await, denied);
     let unimplemented = (501, "NotImplemented".to_owned());
-    assert_eq!(assume(&format!("{role}&Policy=%7B%7D")).await, unimplemented);
-    assert_eq!(assume(&format!("{role}&Tags.member.1.Key=a")).await, unimplemented);
+    assert_eq!(assume(&format!("{role}&PolicyArns.member.1.arn=a")).await, unimplemented);
+    assert_eq!(assume(&format!("{role}&TransitiveTagKeys.member.1=a")).await, unimplemented);
+    let malformed = (400, "MalformedPolicyDocument".to_owned());
+    assert_eq!(assume(&format!("{role}&Policy=%7B%7D")).await, malformed);
+    assert_eq!(assume(&format!("{role}&Policy={}", "x".repeat(2049))).await, validation);
+    assert_eq!(assume(&format!("{role}&Tags.member.1.Key=")).await, validation);
 }
 
 #[tokio::test]

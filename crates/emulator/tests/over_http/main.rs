@@ -13,10 +13,13 @@ mod stage;
 
 mod any_input;
 mod aws_apis;
+mod aws_cli;
 mod blobs;
+mod images;
 mod instance_metadata;
 mod life;
 mod manifests;
+mod permissions;
 mod registry_access;
 mod signatures;
 mod tls;

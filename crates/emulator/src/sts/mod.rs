@@ -1,6 +1,9 @@
 //! AWS Security Token Service, version 2011-06-15.
 //!
-//! Every role of an emulated account exists and trusts everybody; policies are not emulated yet.
+//! Every role of an emulated account exists and trusts every account. Whether the caller may assume it, its own
+//! policies say.
+
+mod session_policy;
 
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -12,6 +15,7 @@ use crate::accounts::{AccountId, Region};
 use crate::aws_query::{self, Output, Parameters, QueryError};
 use crate::clock::rfc3339;
 use crate::cloud::Cloud;
+use crate::iam;
 use crate::principals::{self, Principal};
 use crate::sigv4::{self, Caller};
 
@@ -25,8 +29,8 @@ const DEFAULT_SESSION: i64 = 3_600;
 /// The longest session of a role that another role's session assumes (IAM user guide, role chaining).
 const LONGEST_CHAINED_SESSION: i64 = 3_600;
 
-/// Parameters that narrow a session. Ignoring one would hand out more than was asked for.
-const NARROWING_PARAMETERS: [&str; 3] = ["Policy", "PolicyArns.", "Tags."];
+/// Parameters that change what a session may do. Ignoring one would hand out something else than was asked for.
+const MISSING_PARAMETERS: [&str; 2] = ["PolicyArns.", "TransitiveTagKeys."];
 
 /// Answers one call. `region` is the one that the host name says, if it says one.
 pub(crate) async fn call(
@@ -61,7 +65,7 @@ fn get_caller_identity(caller: &Caller) -> Output {
 
 fn assume_role(cloud: &Cloud, caller: &Caller, parameters: &Parameters) -> Result<Output, QueryError> {
     if let Some(name) =
-        parameters.keys().find(|name| NARROWING_PARAMETERS.iter().any(|start| name.starts_with(start)))
+        parameters.keys().find(|name| MISSING_PARAMETERS.iter().any(|start| name.starts_with(start)))
     {
         let message = format!("ecru-emulator does not have `{name}` of AssumeRole");
         return Err(QueryError::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", message));
@@ -75,6 +79,13 @@ fn assume_role(cloud: &Cloud, caller: &Caller, parameters: &Parameters) -> Resul
         return Err(violation("RoleSessionName", session, pattern));
     }
     let lifetime = session_lifetime(parameters.get("DurationSeconds"), &caller.principal)?;
+    let policy = session_policy::policy(parameters)?;
+    let tags = session_policy::tags(parameters)?;
+    let packed = session_policy::packed_size(policy.as_ref(), &tags)?;
+    iam::authorize_as_identity(cloud, &caller.principal, "sts:AssumeRole", arn)?;
+    if !tags.is_empty() {
+        iam::authorize_as_identity(cloud, &caller.principal, "sts:TagSession", arn)?;
+    }
     let role = Role::parse(arn).ok_or_else(|| {
         let caller = &caller.principal.arn;
         let message =
@@ -82,7 +93,11 @@ fn assume_role(cloud: &Cloud, caller: &Caller, parameters: &Parameters) -> Resul
         QueryError::new(StatusCode::FORBIDDEN, "AccessDenied", message)
     })?;
 
-    let principal = Principal::role_session(role.account, role.name, session);
+    let principal = Principal {
+        session_policy: policy,
+        session_tags: tags,
+        ..Principal::role_session(role.account, role.name, session)
+    };
     let assumed_role_id = format!("{}:{session}", principals::role_id(role.account, role.name));
     let keys = cloud.principals.open_session(principal, lifetime, cloud.now(), &cloud.seal);
     let credentials = [
@@ -92,7 +107,11 @@ fn assume_role(cloud: &Cloud, caller: &Caller, parameters: &Parameters) -> Resul
         ("Expiration", &rfc3339(keys.expires)),
     ];
     let user = [("AssumedRoleId", assumed_role_id.as_str()), ("Arn", keys.principal.arn.as_str())];
-    Ok(Output::of("AssumeRole").group("Credentials", &credentials).group("AssumedRoleUser", &user))
+    let output = Output::of("AssumeRole").group("Credentials", &credentials).group("AssumedRoleUser", &user);
+    Ok(match packed {
+        Some(percent) => output.element("PackedPolicySize", &percent.to_string()),
+        None => output,
+    })
 }
 
 fn session_lifetime(requested: Option<&String>, caller: &Principal) -> Result<Duration, QueryError> {
@@ -181,7 +200,7 @@ mod tests {
 
     #[test]
     fn sessions_last_as_long_as_asked_within_bounds() {
-        let user = Principal { account: AccountId::default(), arn: "user".into(), user_id: String::new() };
+        let user = Principal::user(AccountId::default(), "user");
         let session = Principal::role_session(AccountId::default(), "first", "name");
         let lifetime = |text: &str, caller| session_lifetime(Some(&text.to_owned()), caller).ok();
         assert_eq!(session_lifetime(None, &user).unwrap(), Duration::hours(1));

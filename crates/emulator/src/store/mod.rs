@@ -10,6 +10,8 @@
 //! `repositories/` is written only for a folder that outlives the emulator. Files appear by renaming, so a reader
 //! never sees half of one.
 
+mod repository;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
@@ -17,12 +19,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use serde::{Deserialize, Serialize};
 use tempfile::{NamedTempFile, TempDir, TempPath};
 use time::OffsetDateTime;
 
 use crate::accounts::RegistryId;
-use crate::registry::names::{Digest, RepositoryName, Tag};
+use crate::registry::names::Digest;
+pub(crate) use repository::{ManifestRecord, Repository, RepositoryKey, Settings};
 
 /// The folder of one emulator. Dropping it gives up the lock, and removes a temporary folder.
 #[derive(Debug)]
@@ -64,45 +66,6 @@ impl StateFolder {
     }
 }
 
-/// A repository and everything in it. A blob or manifest can be read only through repositories that list it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Repository {
-    account: String,
-    region: String,
-    pub(crate) name: RepositoryName,
-    created: i64,
-    /// Size in bytes by digest.
-    pub(crate) blobs: BTreeMap<Digest, u64>,
-    pub(crate) manifests: BTreeMap<Digest, ManifestRecord>,
-    pub(crate) tags: BTreeMap<Tag, Digest>,
-}
-
-impl Repository {
-    pub(crate) fn created(&self) -> OffsetDateTime {
-        OffsetDateTime::from_unix_timestamp(self.created).unwrap_or(OffsetDateTime::UNIX_EPOCH)
-    }
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct ManifestRecord {
-    pub(crate) media_type: String,
-    pub(crate) size: u64,
-}
-
-/// Which repository of which registry.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct RepositoryKey {
-    pub(crate) registry: RegistryId,
-    pub(crate) name: RepositoryName,
-}
-
-impl RepositoryKey {
-    fn file_name(&self) -> String {
-        let text = format!("{}/{}", self.registry.host(), self.name);
-        format!("{}.json", Digest::of(text.as_bytes()).hex())
-    }
-}
-
 /// All repositories of all registries. Its functions that change something write files: they block.
 pub(crate) struct Store {
     folder: PathBuf,
@@ -125,21 +88,14 @@ impl Store {
     pub(crate) fn create(
         &self,
         key: RepositoryKey,
+        settings: Settings,
         now: OffsetDateTime,
     ) -> Result<Arc<Repository>, StoreError> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.find(&key).is_some() {
             return Err(StoreError::RepositoryExists);
         }
-        let repository = Repository {
-            account: key.registry.account.to_string(),
-            region: key.registry.region.to_string(),
-            name: key.name.clone(),
-            created: now.unix_timestamp(),
-            blobs: BTreeMap::new(),
-            manifests: BTreeMap::new(),
-            tags: BTreeMap::new(),
-        };
+        let repository = Repository::new(&key, settings, now);
         self.replace(key, repository)
     }
 
@@ -165,6 +121,25 @@ impl Store {
         change(&mut repository)?;
         self.replace(key.clone(), repository)?;
         Ok(())
+    }
+
+    /// Removes a repository if `may_be_removed` says so. Content stays, since other repositories may share it.
+    pub(crate) fn remove(
+        &self,
+        key: &RepositoryKey,
+        may_be_removed: impl FnOnce(&Repository) -> bool,
+    ) -> Result<Arc<Repository>, StoreError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let repository = self.find(key).ok_or(StoreError::NoRepository)?;
+        if !may_be_removed(&repository) {
+            return Err(StoreError::RepositoryNotEmpty);
+        }
+        if self.durable {
+            let path = self.folder.join("repositories").join(key.file_name());
+            fs::remove_file(&path).map_err(StoreError::at(&path))?;
+        }
+        self.repositories.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+        Ok(repository)
     }
 
     fn replace(&self, key: RepositoryKey, repository: Repository) -> Result<Arc<Repository>, StoreError> {
@@ -242,6 +217,9 @@ pub enum StoreError {
     /// The repository was not created.
     #[error("no such repository")]
     NoRepository,
+    /// The repository has images.
+    #[error("the repository still contains images")]
+    RepositoryNotEmpty,
     /// Another emulator uses the folder.
     #[error("state folder `{}` is in use by another emulator", path.display())]
     InUse {
@@ -301,7 +279,7 @@ mod tests {
             let store = Store::open(&folder).unwrap();
             assert_eq!(store.find(&key("team/app")).is_some(), expected);
             if !expected {
-                store.create(key("team/app"), OffsetDateTime::UNIX_EPOCH).unwrap();
+                store.create(key("team/app"), Settings::default(), OffsetDateTime::UNIX_EPOCH).unwrap();
             }
         }
         let temporary = StateFolder::take(None).unwrap();
@@ -324,7 +302,7 @@ mod tests {
     fn a_failed_change_leaves_the_repository_as_it_was() {
         let folder = StateFolder::take(None).unwrap();
         let store = Store::open(&folder).unwrap();
-        store.create(key("app"), OffsetDateTime::UNIX_EPOCH).unwrap();
+        store.create(key("app"), Settings::default(), OffsetDateTime::UNIX_EPOCH).unwrap();
         let digest = Digest::of(b"");
         let result = store.change(&key("app"), |repository| {
             repository.blobs.insert(digest, 0);
@@ -333,9 +311,21 @@ mod tests {
         assert!(result.is_err());
         assert!(store.find(&key("app")).unwrap().blobs.is_empty());
         assert!(matches!(
-            store.create(key("app"), OffsetDateTime::UNIX_EPOCH),
+            store.create(key("app"), Settings::default(), OffsetDateTime::UNIX_EPOCH),
             Err(StoreError::RepositoryExists)
         ));
+    }
+
+    #[test]
+    fn a_removed_repository_does_not_come_back() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = StateFolder::take(Some(parent.path())).unwrap();
+        let store = Store::open(&folder).unwrap();
+        store.create(key("app"), Settings::default(), OffsetDateTime::UNIX_EPOCH).unwrap();
+        assert!(matches!(store.remove(&key("app"), |_| false), Err(StoreError::RepositoryNotEmpty)));
+        store.remove(&key("app"), |_| true).unwrap();
+        assert!(matches!(store.remove(&key("app"), |_| true), Err(StoreError::NoRepository)));
+        assert!(Store::open(&folder).unwrap().find(&key("app")).is_none());
     }
 
     #[test]

@@ -1,0 +1,63 @@
+//! The AWS CLI of PyPI, an independent client, against the emulator. Ignored unless asked for, since it needs `aws`:
+//! `pip install awscli`, then `cargo test -p ecru-emulator -- --ignored`.
+
+use std::process::{Command, Output};
+
+use ecru_emulator::{AccountId, Emulator, Options};
+use secrecy::ExposeSecret as _;
+
+/// Runs `aws` with nothing of this machine's AWS configuration.
+fn aws(emulator: &Emulator, secret_access_key: &str, arguments: &[&str]) -> Output {
+    let keys = emulator.user_keys(AccountId::default()).unwrap();
+    let mut command = Command::new("aws");
+    for name in ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_REGION"]
+    {
+        command.env_remove(name);
+    }
+    command
+        .args(arguments)
+        .envs(emulator.environment())
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_MAX_ATTEMPTS", "1")
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", keys.access_key_id)
+        .env("AWS_SECRET_ACCESS_KEY", secret_access_key)
+        .output()
+        .expect("`aws` runs")
+}
+
+/// What `aws` prints, or its message on an error.
+fn said(output: &Output) -> String {
+    let stream = if output.status.success() { &output.stdout } else { &output.stderr };
+    String::from_utf8_lossy(stream).trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the AWS CLI of PyPI"]
+async fn the_aws_cli_is_served_and_refused_as_by_aws() {
+    let emulator = Emulator::start(Options::default()).await.unwrap();
+    let secret = emulator.user_keys(AccountId::default()).unwrap().secret_access_key;
+    let run = |arguments: &str| {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        said(&aws(&emulator, secret.expose_secret(), &arguments))
+    };
+    assert!(run("sts get-caller-identity --query Arn").contains("user/ecru"));
+    assert!(run("ecr get-login-password").starts_with("ecru-emulator."));
+    assert!(run("ecr-public get-login-password").starts_with("ecru-emulator."));
+    assert!(run("ecr create-repository --repository-name team/app").contains("repository/team/app"));
+    let policy =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"ecr:List*","Principal":"*"}}"#;
+    run(&format!("ecr set-repository-policy --repository-name team/app --policy-text {policy}"));
+    let got = run("ecr get-repository-policy --repository-name team/app --query policyText --output text");
+    assert_eq!(got, policy);
+    let role = "sts assume-role --role-session-name job --role-arn arn:aws:iam::000000000000:role/pull";
+    assert!(run(&format!("{role} --policy {policy}")).contains("MalformedPolicyDocument"));
+    assert!(run(role).contains("assumed-role/pull/job"));
+
+    let wrong = |arguments: &[&str]| said(&aws(&emulator, "wrong", arguments));
+    assert!(wrong(&["sts", "get-caller-identity"]).contains("(SignatureDoesNotMatch)"));
+    assert!(wrong(&["ecr", "get-login-password"]).contains("(InvalidSignatureException)"));
+    emulator.stop().await;
+}
