@@ -15,10 +15,10 @@ use ecru_ecr::token::{Fixed, MAX_LIFETIME, TokenSource};
 use libfuzzer_sys::fuzz_target;
 use secrecy::ExposeSecret;
 
-const NOW: SystemTime = match SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(1_800_000_000)) {
-    Some(now) => now,
-    None => SystemTime::UNIX_EPOCH,
-};
+/// The time of these tests, between the times of the seeds.
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
 
 struct Stage {
     environment: Environment,
@@ -41,7 +41,7 @@ fuzz_target!(|content: &str| {
     let Stage { environment, identity, registry, key } = &*STAGE;
     let content = content.replace("@KEY@", key).replace("@IDENTITY@", &identity.fingerprint().to_string());
     ecru_fuzz::write(&format!("ecru/v1-{key}.json"), content.as_bytes());
-    let cache = || Cache::new(environment, identity, || NOW).expect("a cache");
+    let cache = || Cache::new(environment, identity, now).expect("a cache");
 
     for registry in cache().registries() {
         ecru_fuzz::check_registry(&registry);
@@ -51,9 +51,13 @@ fuzz_target!(|content: &str| {
     let Ok(token) = cached.token(registry) else { return };
     let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
     assert!(is_plain(&token.username) && is_plain(token.secret.expose_secret()), "{content}");
-    assert!(NOW < token.expires_at, "an expired token was served: {content}");
+    assert!(now() < token.expires_at, "an expired token was served: {content}");
     let life = token.expires_at.duration_since(token.issued_at).expect("a life");
     assert!(life <= MAX_LIFETIME, "{content}");
-    let is_fresh = NOW < token.issued_at + life / 2;
-    assert_eq!(cached.source().asked().is_empty(), is_fresh, "AWS is asked from half of the life on: {content}");
+    let is_fresh = now() < token.issued_at + life / 2;
+    assert_eq!(
+        cached.source().asked().is_empty(),
+        is_fresh,
+        "AWS is asked from half of the life on: {content}"
+    );
 });

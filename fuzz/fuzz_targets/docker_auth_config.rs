@@ -23,7 +23,10 @@ fuzz_target!(|input: &str| {
     let resolution = registry_auth::resolve(image, &inputs, &mut Answers(answers.iter()));
     let all = registry_auth::resolve_all(&inputs, &mut Answers(answers.iter()));
     assert_eq!(resolution.path, registry_auth::image_path(image));
-    assert_eq!(resolution.trace.helper_calls, all.trace.helper_calls, "helpers are run whatever the image is");
+    assert_eq!(
+        resolution.trace.helper_calls, all.trace.helper_calls,
+        "helpers are run whatever the image is"
+    );
     drop((resolution.job_log_line(), format!("{resolution:?}")));
 
     let chosen: Vec<_> =

@@ -31,7 +31,9 @@ fn is_same(ours: &Value, theirs: &serde_json::Value) -> bool {
         (Value::Object(_), serde_json::Value::Object(theirs)) => {
             let ours = ours.entries();
             ours.len() == theirs.len()
-                && ours.iter().all(|(name, value)| theirs.get(*name).is_some_and(|other| is_same(value, other)))
+                && ours
+                    .iter()
+                    .all(|(name, value)| theirs.get(*name).is_some_and(|other| is_same(value, other)))
         }
         _ => false,
     }

@@ -12,7 +12,7 @@ fuzz_target!(|json: &[u8]| {
     match Credential::from_json(json) {
         Ok(credential) => {
             let written = credential.to_json().expect("JSON");
-            assert!(!written.iter().any(u8::is_ascii_control), "an answer is one line");
+            assert!(written.iter().all(|byte| *byte >= b' '), "an answer is one line");
             let again = Credential::from_json(&written).expect("what was written can be read");
             assert_eq!(again.server_url, credential.server_url);
             assert_eq!(again.username, credential.username);
@@ -23,7 +23,7 @@ fuzz_target!(|json: &[u8]| {
     match server_list_from_json(json) {
         Ok(list) => {
             let written = server_list_to_json(&list).expect("JSON");
-            assert!(!written.iter().any(u8::is_ascii_control), "an answer is one line");
+            assert!(written.iter().all(|byte| *byte >= b' '), "an answer is one line");
             assert_eq!(server_list_from_json(&written).expect("what was written can be read"), list);
         }
         Err(error) => check(&error),

@@ -23,7 +23,10 @@ fuzz_target!(|text: &str| {
             Err(error) => panic!("`{}` was there: {error}", runner.name),
         }
         let is_empty = |text: &Option<String>| text.as_deref() == Some("");
-        assert!(!is_empty(&runner.docker.image) && !is_empty(&runner.docker.host), "empty counts as not given");
+        assert!(
+            !is_empty(&runner.docker.image) && !is_empty(&runner.docker.host),
+            "empty counts as not given"
+        );
     }
     assert_eq!(config.runner(None).is_ok(), config.runners.len() == 1);
 });
