@@ -8,7 +8,17 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use crate::accounts::{Region, RegistryId};
 
 /// The domains under which real AWS services live.
-const AWS_DOMAINS: [&str; 4] = ["amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "aws"];
+const AWS_DOMAINS: [&str; 9] = [
+    "amazonaws.com",
+    "amazonaws.com.cn",
+    "amazonaws.eu",
+    "aws",
+    "aws.com",
+    "c2s.ic.gov",
+    "sc2s.sgov.gov",
+    "cloud.adc-e.uk",
+    "csp.hci.ic.gov",
+];
 
 /// What a host name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +107,8 @@ mod tests {
             "000000000000.dkr.ecr.cn-north-1.amazonaws.com.cn",
             "s3.us-east-1.amazonaws.com",
             "public.ecr.aws",
+            "ecr-public.aws.com",
+            "000000000000.dkr.ecr.us-iso-east-1.c2s.ic.gov",
             "ecr.us-east-1.api.aws",
         ] {
             assert_eq!(site(foreign), None, "{foreign}");

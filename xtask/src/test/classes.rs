@@ -16,10 +16,12 @@ pub(super) enum Class {
     RootNamespaces,
     /// The credential helper of others, at `ECRU_PEER`.
     Peer,
+    /// The AWS CLI.
+    AwsCli,
 }
 
 impl Class {
-    pub(super) const ALL: [Self; 3] = [Self::Engine, Self::RootNamespaces, Self::Peer];
+    pub(super) const ALL: [Self; 4] = [Self::Engine, Self::RootNamespaces, Self::Peer, Self::AwsCli];
 
     /// The beginning of the names of its targets.
     fn prefix(self) -> &'static str {
@@ -27,6 +29,7 @@ impl Class {
             Self::Engine => "engine",
             Self::RootNamespaces => "rootns",
             Self::Peer => "peer",
+            Self::AwsCli => "awscli",
         }
     }
 
@@ -72,6 +75,7 @@ mod tests {
         assert_eq!(Class::of("engine_pull"), Some(Class::Engine));
         assert_eq!(Class::of("rootns"), Some(Class::RootNamespaces));
         assert_eq!(Class::of("peer_wire"), Some(Class::Peer));
+        assert_eq!(Class::of("awscli"), Some(Class::AwsCli));
         assert_eq!(Class::of("cli"), None);
         assert_eq!(Class::of("an_engine"), None);
     }

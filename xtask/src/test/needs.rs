@@ -28,6 +28,7 @@ const NEEDS: &[Need] = &[
     Need::new("iptables", &["iptables"], "the engine's name service for containers"),
     Need { is_static: true, ..Need::new("busybox", &["busybox-static"], "the images that tests make") },
     Need::new("skopeo", &["skopeo"], "tests with a second, independent registry client"),
+    Need::new("aws", &["awscli"], "tests with the AWS CLI, an independent client of the emulator"),
     Need::new("musl-gcc", &["musl-tools"], "programs without glibc"),
     Need::new("unshare", &["util-linux"], "tests with real host names, in namespaces of their own"),
 ];

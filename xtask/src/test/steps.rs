@@ -101,6 +101,10 @@ impl Steps {
             let met = match class {
                 Class::Engine => self.meet_engine(),
                 Class::RootNamespaces => classes::obstacle_to_root_namespaces().map_or(Ok(()), Err),
+                Class::AwsCli => match outside::program("aws") {
+                    Some(_) => Ok(()),
+                    None => Err("`aws` is not installed".to_owned()),
+                },
                 Class::Peer => peer::program()
                     .map(|program| self.environment.push(("ECRU_PEER", program.into())))
                     .map_err(|error| format!("there is no peer: {error:#}")),

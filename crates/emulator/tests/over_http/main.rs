@@ -13,7 +13,6 @@ mod stage;
 
 mod any_input;
 mod aws_apis;
-mod aws_cli;
 mod blobs;
 mod images;
 mod instance_metadata;
