@@ -1,6 +1,6 @@
 //! What `ecru run` says when an image, a credential or a service is the matter; the engine looks as before.
 
-use ecru_testkit::{Reply, StubHelper, snapshot_settings};
+use ecru_testkit::{Reply, StubHelper, assert_no_leak, snapshot_settings};
 
 use crate::stage::Stage;
 
@@ -107,4 +107,36 @@ fn service_that_exits() {
          alias: catalog\n      entrypoint: [/bin/sh, -c, 'echo no config; exit 7']\n  script: [x]\n"
     );
     shows("service_that_exits", Stage::set(&[]), &pipeline, &[]);
+}
+
+#[test]
+#[ignore = "needs a Docker engine (cargo xtask test starts one)"]
+fn a_job_that_takes_too_long() {
+    let stage = Stage::set(&[]);
+    let pipeline = format!("{WITH_HELPER}prove: {{image: 'REGISTRY/team/job:1', script: [sleep 1000]}}\n");
+    stage.write(".gitlab-ci.yml", &pipeline);
+    let output = stage.ecru(&["run", "prove", "--timeout", "3"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(87), "{stderr}");
+    assert!(stderr.contains("error: the job did not end within 3 s"), "{stderr}");
+    stage.strike();
+}
+
+/// A password that the registry refuses is in the job's variables, in the request and in what the engine is told;
+/// people see none of it.
+#[test]
+#[ignore = "needs a Docker engine (cargo xtask test starts one)"]
+fn passwords_are_shown_nowhere() {
+    let secret = "marker-of-a-password-that-is-wrong";
+    let stage = Stage::set(&[]).with_variable("PROJECT_SECRET", secret);
+    let pipeline = "prove:\n  image: REGISTRY/team/job:1\n  script: [x]\n  variables:\n    DOCKER_AUTH_CONFIG: \
+                    '{\"auths\":{\"REGISTRY\":{\"username\":\"AWS\",\"password\":\"$PROJECT_SECRET\"}}}'\n";
+    stage.write(".gitlab-ci.yml", pipeline);
+    let output = stage.ecru(&["run", "prove", "-e", "PROJECT_SECRET"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(84), "{stderr}");
+    assert!(stderr.contains("with the credentials for localhost:"), "{stderr}");
+    assert_no_leak(&output.stdout, &[secret]);
+    assert_no_leak(&output.stderr, &[secret]);
+    stage.strike();
 }
