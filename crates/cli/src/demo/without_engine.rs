@@ -77,10 +77,7 @@ async fn chosen_credential(sources: &Arc<RunnerSources>, image: &str) -> Result<
     credential_of(resolved.resolution).ok_or_else(|| {
         let error =
             CommandError::new(exit_code::PULL_DENIED, format!("the runner has no credentials for {image}"));
-        obstacles.into_iter().fold(error, |error, obstacle| match obstacle {
-            Obstacle::Cause(cause) => error.because(cause),
-            Obstacle::Hint(hint) => error.hint(hint),
-        })
+        obstacles.into_iter().fold(error, Obstacle::told_with)
     })
 }
 

@@ -17,6 +17,7 @@ use ecru_gitlab::registry_auth::{
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::helper_program::HELPER_NAME;
+use crate::error::CommandError;
 use crate::outside::Outside;
 use crate::terminal::Screen;
 
@@ -105,6 +106,16 @@ pub(crate) enum Obstacle {
     Cause(String),
     /// What to do about it.
     Hint(String),
+}
+
+impl Obstacle {
+    /// `error` with this told as its cause or its hint.
+    pub(crate) fn told_with(error: CommandError, obstacle: Self) -> CommandError {
+        match obstacle {
+            Self::Cause(cause) => error.because(cause),
+            Self::Hint(hint) => error.hint(hint),
+        }
+    }
 }
 
 /// A helper that ended badly and did not say that it has nothing.

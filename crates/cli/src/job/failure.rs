@@ -19,14 +19,10 @@ pub(crate) fn run_failure(error: &RunError, credentials: &RunnerCredentials) -> 
         failure = failure.because(format!("its log: {line}"));
     }
     let obstacles = image_without_access(error).map(|image| credentials.obstacles(image)).unwrap_or_default();
-    let has_found_the_cause = !obstacles.is_empty();
-    for obstacle in obstacles {
-        failure = match obstacle {
-            Obstacle::Cause(cause) => failure.because(cause),
-            Obstacle::Hint(hint) => failure.hint(hint),
-        };
-    }
-    if has_found_the_cause { failure } else { failure.maybe_hint(error.hint()) }
+    // Who knows what stands in the way gives better advice than who only sees the refusal.
+    let has_a_hint = obstacles.iter().any(|obstacle| matches!(obstacle, Obstacle::Hint(_)));
+    failure = obstacles.into_iter().fold(failure, Obstacle::told_with);
+    if has_a_hint { failure } else { failure.maybe_hint(error.hint()) }
 }
 
 fn exit_code_of(error: &RunError) -> u8 {

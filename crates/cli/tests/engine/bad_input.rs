@@ -79,6 +79,14 @@ fn failing_helper() {
 
 #[test]
 #[ignore = "needs a Docker engine (cargo xtask test starts one)"]
+fn malformed_docker_auth_config() {
+    let pipeline = "variables: {DOCKER_AUTH_CONFIG: '{\"auths\":'}\n\
+                    prove: {image: 'REGISTRY/team/job:1', script: [x]}\n";
+    shows("malformed_docker_auth_config", Stage::set(&[]), pipeline, &[]);
+}
+
+#[test]
+#[ignore = "needs a Docker engine (cargo xtask test starts one)"]
 fn denied_pull() {
     let other = "000000000001.dkr.ecr.us-east-1.amazonaws.com=0";
     let stage = Stage::set(&["--deny-cross-account", "--registry", other]);
