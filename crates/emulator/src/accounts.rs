@@ -111,6 +111,36 @@ impl RegistryId {
     }
 }
 
+/// A registry of either kind. Repositories belong to one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Registry {
+    Private(RegistryId),
+    /// Of ECR Public, which has one for each account and no regions.
+    Public(AccountId),
+}
+
+impl Registry {
+    pub(crate) const fn account(&self) -> AccountId {
+        match self {
+            Self::Private(registry) => registry.account,
+            Self::Public(account) => *account,
+        }
+    }
+
+    pub(crate) fn repository_arn(&self, repository: impl fmt::Display) -> String {
+        match self {
+            Self::Private(registry) => registry.repository_arn(repository),
+            Self::Public(account) => format!("arn:aws:ecr-public::{account}:repository/{repository}"),
+        }
+    }
+}
+
+impl From<RegistryId> for Registry {
+    fn from(registry: RegistryId) -> Self {
+        Self::Private(registry)
+    }
+}
+
 /// An account or a region that the emulator cannot play.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -17,6 +17,7 @@ use crate::layer_bucket::BucketAddresses;
 use crate::listener::Listeners;
 use crate::options::{Identity, Options, RegistryAt};
 use crate::principals::{AccessKeys, DEFAULT_USER, Principals};
+use crate::registry::public::{self, PublicAliases};
 use crate::registry::uploads::Uploads;
 use crate::seal::Seal;
 use crate::sockets::Sockets;
@@ -59,6 +60,7 @@ impl Emulator {
                 plain: addresses.blob,
                 tls: addresses.tls.as_ref().map(|tls| tls.blob),
             },
+            public_aliases: PublicAliases::new(options.public_aliases),
             quirks: options.quirks,
             clock: options.clock,
         });
@@ -114,7 +116,7 @@ impl Emulator {
     ) -> Result<(), CreateRepositoryError> {
         let repository = name.parse().map_err(|_| CreateRepositoryError::InvalidName(name.into()))?;
         let registry = RegistryId { account, region: region.clone() };
-        let key = RepositoryKey { registry: registry.clone(), name: repository };
+        let key = RepositoryKey { registry: registry.clone().into(), name: repository };
         match self.cloud.store.create(key, Settings::default(), self.cloud.now()) {
             Ok(_) => Ok(()),
             Err(StoreError::RepositoryExists) => {
@@ -155,6 +157,9 @@ fn registries_of(options: &Options) -> Result<BTreeMap<RegistryId, u16>, StartEr
     if let Some(role) = options.roles.iter().find(|role| !is_role_name(&role.name)) {
         return Err(StartError::InvalidRole(role.name.clone()));
     }
+    if let Some(alias) = options.public_aliases.keys().find(|alias| !public::is_alias(alias)) {
+        return Err(StartError::InvalidAlias(alias.clone()));
+    }
     let mut registries = BTreeMap::new();
     for RegistryAt { account, region, port } in &options.registries {
         let registry = RegistryId { account: *account, region: region.clone() };
@@ -191,6 +196,9 @@ pub enum StartError {
     /// The user's name has letters that IAM does not take.
     #[error("`{0}` is not a user name")]
     InvalidUser(String),
+    /// No name for an account in ECR Public.
+    #[error("`{0}` is not an alias of ECR Public")]
+    InvalidAlias(String),
     /// The policy of a user or a role is none, or has elements that the emulator does not evaluate.
     #[error("the policy of {kind} `{name}` in account {account} cannot be used")]
     InvalidPolicy {
@@ -253,6 +261,10 @@ impl StartError {
             Self::InvalidRole(_) | Self::InvalidUser(_) => {
                 Some("use at most 64 letters, digits and characters of `_+=,.@-`".into())
             }
+            Self::InvalidAlias(_) => Some(
+                "use 2 to 50 lower-case letters, digits and single `.`, `_`, `-`, starting with a letter"
+                    .into(),
+            ),
             Self::Bind { source, .. } => match source.kind() {
                 io::ErrorKind::AddrInUse => Some("choose another port, or 0 for any that is free".into()),
                 io::ErrorKind::PermissionDenied => {

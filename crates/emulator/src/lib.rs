@@ -22,6 +22,9 @@
 //! * The main listener, at `/`: the ECR and ECR Public APIs and STS. At `/latest/`: instance metadata. At `/v2/`:
 //!   the registry of account `000000000000` in `us-east-1`.
 //! * The listener of a registry: the same, except that `/v2/` is that registry.
+//! * The listener of ECR Public ([`Options::public_port`]): the same, except that `/v2/` is what `public.ecr.aws`
+//!   serves, and `/token/` hands out the tokens for it. Clients are sent to `/token/` by the name and port that they
+//!   asked; those that asked as `public.ecr.aws`, to `https://public.ecr.aws/token/`, as by AWS.
 //! * Both obey an AWS host name: a request for `000000000001.dkr.ecr.eu-west-1.amazonaws.com` is for that registry
 //!   on every listener. AWS hosts that are not emulated are answered with 421.
 //! * The blob listener: what blob downloads are redirected to, by links that expire.
@@ -41,10 +44,9 @@
 //! * STS: there is no web identity. How much of a session's space its policy and tags take is an estimate, since AWS
 //!   does not tell how it packs them.
 //! * ECR: a repository policy that locks its author out is accepted without `force`. Tag mutability has no
-//!   exclusions, and a tag of an immutable repository may be pushed again for the image that has it. Manifests are
-//!   returned as they were pushed, not converted, and Docker's schema 1 is refused. What is deleted leaves its content
-//!   in the state folder, and `/v2/` deletes nothing but uploads. There are no referrers, no catalog and no public
-//!   data plane.
+//!   exclusions, and a tag of an immutable repository may be pushed again for the image that has it. Docker's schema 1
+//!   is refused. What is deleted leaves its content in the state folder. There is no catalog.
+//! * ECR Public: images are listed by `/v2/` only, and the gallery's data of repositories is neither kept nor shown.
 
 mod accounts;
 mod addresses;

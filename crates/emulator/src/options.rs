@@ -19,6 +19,11 @@ pub struct Options {
     pub accounts: Vec<AccountId>,
     /// The port that blob downloads are redirected to; 0 takes any free one.
     pub blob_port: u16,
+    /// The port on which `/v2/` is ECR Public, so that `localhost:PORT` stands for `public.ecr.aws`; 0 takes any free
+    /// one. Without it, ECR Public is found by its host names only.
+    pub public_port: Option<u16>,
+    /// Names that accounts have in ECR Public, in place of `ecru-emulator-NN`.
+    pub public_aliases: BTreeMap<String, AccountId>,
     /// A path at which to serve the same as on the main listener through a Unix socket.
     pub unix_socket: Option<PathBuf>,
     /// Serves everything over TLS as well.
@@ -47,6 +52,8 @@ impl Default for Options {
             registries: Vec::new(),
             accounts: Vec::new(),
             blob_port: 0,
+            public_port: None,
+            public_aliases: BTreeMap::new(),
             unix_socket: None,
             tls: None,
             state_dir: None,

@@ -19,6 +19,8 @@ pub(crate) fn router(entrance: Entrance) -> Router {
         .route("/v2", any(registry::ping))
         .route("/v2/", any(registry::ping))
         .route("/v2/{*path}", any(registry::answer))
+        .route("/token", any(registry::public::token))
+        .route("/token/", any(registry::public::token))
         .with_state(entrance)
 }
 
@@ -40,7 +42,7 @@ async fn aws_api(State(entrance): State<Entrance>, site: Site, request: Request)
         Site::EcrApi(region) => Api::Ecr(Some(region)),
         Site::EcrPublicApi(region) => Api::EcrPublic(Some(region)),
         Site::StsApi(region) => Api::Sts(region),
-        Site::Registry(_) => return StatusCode::NOT_FOUND.into_response(),
+        Site::Registry(_) | Site::Public => return StatusCode::NOT_FOUND.into_response(),
         Site::Any => match target {
             None => Api::Sts(None),
             Some((ecr::TARGET_PREFIX, _)) => Api::Ecr(None),
@@ -58,7 +60,7 @@ async fn aws_api(State(entrance): State<Entrance>, site: Site, request: Request)
         }
         Api::EcrPublic(region) => {
             let operation = operation_of(ecr_public::TARGET_PREFIX);
-            let result = ecr_public::call(&cloud, operation, region.as_ref(), &parts, body).await;
+            let result = ecr_public::call(cloud.clone(), operation, region.as_ref(), &parts, body).await;
             aws_json::respond(&cloud, result)
         }
         Api::Sts(region) => {

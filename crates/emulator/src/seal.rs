@@ -15,6 +15,7 @@ pub(crate) enum Purpose {
     RegistryPassword,
     MetadataToken,
     BlobLink,
+    AnonymousToken,
 }
 
 impl Purpose {
@@ -23,6 +24,7 @@ impl Purpose {
             Self::RegistryPassword => b"registry password\0",
             Self::MetadataToken => b"metadata token\0",
             Self::BlobLink => b"blob link\0",
+            Self::AnonymousToken => b"anonymous token\0",
         }
     }
 }

@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri};
 
 use crate::accounts::{Region, RegistryId};
+use crate::registry::public;
 
 /// The domains under which real AWS services live.
 const AWS_DOMAINS: [&str; 9] = [
@@ -26,6 +27,8 @@ pub(crate) enum Site {
     /// `localhost`, an address, or any name outside AWS: everything that the listener has.
     Any,
     Registry(RegistryId),
+    /// ECR Public's registries.
+    Public,
     EcrApi(Region),
     EcrPublicApi(Region),
     /// The region is unknown for the global host name.
@@ -42,6 +45,9 @@ impl Site {
         }
         if let Some(registry) = RegistryId::of_host(&host) {
             return Some(Self::Registry(registry));
+        }
+        if [public::HOST, public::DUAL_STACK_HOST].contains(&host.as_str()) {
+            return Some(Self::Public);
         }
         if host == "sts.amazonaws.com" {
             return Some(Self::StsApi(None));
@@ -62,7 +68,7 @@ fn without_port(host: &str) -> &str {
 }
 
 /// The host that a request names: in its target, as a proxy's client writes it, or in the header.
-fn host_of<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> &'a str {
+pub(crate) fn host_of<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> &'a str {
     uri.authority()
         .map(axum::http::uri::Authority::as_str)
         .or_else(|| headers.get(HOST)?.to_str().ok())
@@ -100,14 +106,16 @@ mod tests {
         );
         assert_eq!(site("sts.amazonaws.com"), Some(Site::StsApi(None)));
         assert_eq!(site("sts.eu-west-1.amazonaws.com"), Some(Site::StsApi(Some(region("eu-west-1")))));
+        assert_eq!(site("public.ecr.aws:443"), Some(Site::Public));
+        assert_eq!(site("ecr-public.aws.com"), Some(Site::Public));
         let registry = RegistryId { account: "000000000007".parse().unwrap(), region: region("eu-west-1") };
         assert_eq!(site(&registry.host()), Some(Site::Registry(registry)));
         for foreign in [
             "123456789012.dkr.ecr.us-east-1.amazonaws.com",
             "000000000000.dkr.ecr.cn-north-1.amazonaws.com.cn",
             "s3.us-east-1.amazonaws.com",
-            "public.ecr.aws",
-            "ecr-public.aws.com",
+            "public.ecr.aws.com",
+            "gallery.ecr.aws",
             "000000000000.dkr.ecr.us-iso-east-1.c2s.ic.gov",
             "ecr.us-east-1.api.aws",
         ] {

@@ -14,6 +14,7 @@ use crate::emulator::StartError;
 use crate::layer_bucket;
 use crate::listener::{Listeners, Socket, SocketFile, bind_tcp, bind_unix};
 use crate::options::{Options, TlsOptions};
+use crate::registry::{Door, public};
 use crate::routes;
 use crate::store::{StateFolder, StoreError};
 use crate::tls;
@@ -22,7 +23,7 @@ use crate::tls;
 pub(crate) struct Sockets {
     main: TcpListener,
     bucket: TcpListener,
-    registries: Vec<(RegistryId, TcpListener)>,
+    registries: Vec<(Door, TcpListener)>,
     unix: Option<(UnixListener, SocketFile)>,
     tls: Option<TlsSockets>,
     pub(crate) addresses: Addresses,
@@ -49,7 +50,12 @@ impl Sockets {
         for (registry, port) in registries {
             let (listener, address) = bind_port("a registry", *port).await?;
             addresses.registries.insert(registry.host(), localhost(address));
-            listeners.push((registry.clone(), listener));
+            listeners.push((Door::Private(registry.clone()), listener));
+        }
+        if let Some(port) = options.public_port {
+            let (listener, address) = bind_port("ECR Public", port).await?;
+            addresses.registries.insert(public::HOST.into(), localhost(address));
+            listeners.push((Door::Public, listener));
         }
         let tls = match &options.tls {
             None => None,
@@ -68,19 +74,19 @@ impl Sockets {
 
     /// Serves the cloud on all of them, from now on.
     pub(crate) fn serve(self, cloud: &Arc<Cloud>) -> Listeners {
-        let entrance = |registry, secure| Entrance { cloud: cloud.clone(), registry, secure };
-        let default = entrance(RegistryId::default(), false);
+        let entrance = |door, secure| Entrance { cloud: cloud.clone(), door, secure };
+        let default = entrance(Door::Private(RegistryId::default()), false);
         let mut listeners = Listeners::new();
         listeners.serve(Socket::Tcp(self.main), routes::router(default.clone()));
         listeners.serve(Socket::Tcp(self.bucket), layer_bucket::router(default.clone()));
-        for (registry, listener) in self.registries {
-            listeners.serve(Socket::Tcp(listener), routes::router(entrance(registry, false)));
+        for (door, listener) in self.registries {
+            listeners.serve(Socket::Tcp(listener), routes::router(entrance(door, false)));
         }
         if let Some((listener, _file)) = self.unix {
             listeners.serve(Socket::Unix { listener, _file }, routes::router(default));
         }
         if let Some(tls) = self.tls {
-            let secure = entrance(RegistryId::default(), true);
+            let secure = entrance(Door::Private(RegistryId::default()), true);
             listeners.serve(Socket::Tls(tls.main, tls.acceptor.clone()), routes::router(secure.clone()));
             listeners.serve(Socket::Tls(tls.bucket, tls.acceptor), layer_bucket::router(secure));
         }

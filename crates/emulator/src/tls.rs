@@ -13,6 +13,7 @@ use time::{Duration, OffsetDateTime};
 use tokio_rustls::TlsAcceptor;
 
 use crate::accounts::RegistryId;
+use crate::registry::public;
 
 const LIFETIME: Duration = Duration::days(30);
 /// Tolerates a client whose clock is behind.
@@ -42,13 +43,15 @@ pub(crate) fn names<'a>(
     registries: impl Iterator<Item = &'a RegistryId>,
     extra: &[String],
 ) -> BTreeSet<String> {
-    let fixed = ["localhost", "127.0.0.1", "::1", "sts.amazonaws.com"].map(String::from);
-    let public = ["us-east-1", "us-west-2"].map(|region| format!("api.ecr-public.{region}.amazonaws.com"));
+    let fixed = ["localhost", "127.0.0.1", "::1", "sts.amazonaws.com", public::HOST, public::DUAL_STACK_HOST]
+        .map(String::from);
+    let public_apis =
+        ["us-east-1", "us-west-2"].map(|region| format!("api.ecr-public.{region}.amazonaws.com"));
     let of_registries = registries.flat_map(|registry| {
         let region = &registry.region;
         [registry.host(), format!("api.ecr.{region}.amazonaws.com"), format!("sts.{region}.amazonaws.com")]
     });
-    fixed.into_iter().chain(public).chain(of_registries).chain(extra.iter().cloned()).collect()
+    fixed.into_iter().chain(public_apis).chain(of_registries).chain(extra.iter().cloned()).collect()
 }
 
 /// A new authority, and a certificate by it for `names`.

@@ -11,7 +11,7 @@ use crate::aws_json::JsonError;
 use crate::cloud::{Cloud, blocking};
 use crate::registry::names::{Digest, Tag};
 use crate::sigv4::Caller;
-use crate::store::{Repository, RepositoryKey};
+use crate::store::{Repository, RepositoryKey, StoreError};
 
 /// How many images one request may name (Amazon ECR API reference, DescribeImages and BatchDeleteImage).
 const MAX_IMAGES: usize = 100;
@@ -29,10 +29,11 @@ struct ImageId {
 /// Why an image that was named is not there, as `failureCode` and `failureReason` say it.
 type Failure = (&'static str, &'static str);
 
+const NOT_FOUND: Failure = ("ImageNotFound", "Requested image not found");
+
 impl ImageId {
     /// The digest of the image and the tag that it was named by.
     fn find(&self, repository: &Repository) -> Result<(Digest, Option<Tag>), Failure> {
-        const NOT_FOUND: Failure = ("ImageNotFound", "Requested image not found");
         let tag: Option<Tag> = match &self.image_tag {
             Some(text) => {
                 Some(text.parse().map_err(|_| ("InvalidImageTag", "Invalid request parameters: image tag"))?)
@@ -157,18 +158,19 @@ fn not_found(key: &RepositoryKey, image: &ImageId) -> JsonError {
     let message = format!(
         "The image with imageId {{imageDigest:'{digest}', imageTag:'{tag}'}} does not exist within the repository \
          with name '{}' in the registry with id '{}'",
-        key.name, key.registry.account
+        key.name,
+        key.registry.account()
     );
     JsonError::new("ImageNotFoundException", message)
 }
 
 fn tags_of(repository: &Repository, digest: Digest) -> Vec<&str> {
-    repository.tags.iter().filter(|(_, tagged)| **tagged == digest).map(|(tag, _)| tag.as_str()).collect()
+    repository.tags_of(digest).map(Tag::as_str).collect()
 }
 
 fn details(key: &RepositoryKey, repository: &Repository, digest: Digest) -> Value {
     let mut details = json!({
-        "registryId": key.registry.account.to_string(),
+        "registryId": key.registry.account().to_string(),
         "repositoryName": key.name,
         "imageDigest": digest,
     });
@@ -176,6 +178,9 @@ fn details(key: &RepositoryKey, repository: &Repository, digest: Digest) -> Valu
         details["imageManifestMediaType"] = json!(record.media_type);
         details["imageSizeInBytes"] = json!(record.image_size);
         details["imagePushedAt"] = json!(record.pushed);
+        if let Some(artifact_type) = &record.artifact_type {
+            details["artifactMediaType"] = json!(artifact_type);
+        }
     }
     let tags = tags_of(repository, digest);
     if !tags.is_empty() {
@@ -184,8 +189,7 @@ fn details(key: &RepositoryKey, repository: &Repository, digest: Digest) -> Valu
     details
 }
 
-/// Deletes images by digest, and tags by tag; an image goes with its last tag. What an index refers to stays (Amazon
-/// ECR API reference, BatchDeleteImage).
+/// Deletes images by digest, and tags by tag.
 pub(super) async fn delete(cloud: Arc<Cloud>, caller: &Caller, input: Images) -> Result<Value, JsonError> {
     let (key, _) = input.named.find(&cloud, caller, "ecr:BatchDeleteImage")?;
     let image_ids = input.image_ids.unwrap_or_default();
@@ -210,25 +214,12 @@ pub(super) async fn delete(cloud: Arc<Cloud>, caller: &Caller, input: Images) ->
 
 fn delete_one(repository: &mut Repository, image: &ImageId) -> Result<Vec<Value>, Failure> {
     let (digest, named_tag) = image.find(repository)?;
-    let tags: Vec<Tag> = match named_tag {
-        Some(tag) => vec![tag],
-        None => repository
-            .tags
-            .iter()
-            .filter(|(_, tagged)| **tagged == digest)
-            .map(|(tag, _)| tag.clone())
-            .collect(),
-    };
-    let is_last = tags_of(repository, digest).len() == tags.len();
-    if is_last && repository.manifests.values().any(|other| other.children.contains(&digest)) {
-        return Err(("ImageReferencedByManifestList", "Requested image referenced by manifest list"));
-    }
-    for tag in &tags {
-        repository.tags.remove(tag);
-    }
-    if is_last {
-        repository.manifests.remove(&digest);
-    }
+    let tags = repository.delete_image(digest, named_tag).map_err(|error| match error {
+        StoreError::ImageInIndex => {
+            ("ImageReferencedByManifestList", "Requested image referenced by manifest list")
+        }
+        _ => NOT_FOUND,
+    })?;
     if tags.is_empty() {
         return Ok(vec![json!({ "imageDigest": digest })]);
     }

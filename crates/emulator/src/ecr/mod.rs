@@ -1,10 +1,13 @@
 //! Amazon ECR's API, version 2015-09-21.
 
+mod account_settings;
+mod creation_templates;
 mod images;
-mod pages;
-mod repositories;
+pub(crate) mod pages;
+pub(crate) mod repositories;
 mod repository_policies;
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -28,7 +31,7 @@ use crate::tokens::{self, Audience};
 /// What `X-Amz-Target` starts with.
 pub(crate) const TARGET_PREFIX: &str = "AmazonEC2ContainerRegistry_V20150921";
 
-const OPERATIONS: [&str; 11] = [
+const OPERATIONS: [&str; 16] = [
     "GetAuthorizationToken",
     "CreateRepository",
     "DescribeRepositories",
@@ -40,6 +43,11 @@ const OPERATIONS: [&str; 11] = [
     "GetRepositoryPolicy",
     "DeleteRepositoryPolicy",
     "PutImageTagMutability",
+    "CreateRepositoryCreationTemplate",
+    "DescribeRepositoryCreationTemplates",
+    "DeleteRepositoryCreationTemplate",
+    "PutAccountSetting",
+    "GetAccountSetting",
 ];
 
 /// How many registry ids one request may name (Amazon ECR API reference, GetAuthorizationToken).
@@ -73,6 +81,17 @@ pub(crate) async fn call(
         "DeleteRepositoryPolicy" => {
             repository_policies::delete(cloud, &caller, aws_json::input(&body)?).await
         }
+        "CreateRepositoryCreationTemplate" => {
+            creation_templates::create(cloud, &caller, aws_json::input(&body)?).await
+        }
+        "DescribeRepositoryCreationTemplates" => {
+            creation_templates::describe(&cloud, &caller, aws_json::input(&body)?)
+        }
+        "DeleteRepositoryCreationTemplate" => {
+            creation_templates::delete(cloud, &caller, aws_json::input(&body)?).await
+        }
+        "PutAccountSetting" => account_settings::put(cloud, &caller, aws_json::input(&body)?).await,
+        "GetAccountSetting" => account_settings::get(&cloud, &caller, &aws_json::input(&body)?),
         _ => Err(JsonError::unknown_operation()),
     }
 }
@@ -115,8 +134,8 @@ fn get_authorization_token(
 }
 
 /// ECR's sentence for a repository that was not created; the API and `/v2/` both use it.
-pub(crate) fn unknown_repository(registry: &RegistryId, name: &RepositoryName) -> String {
-    format!("The repository with name '{name}' does not exist in the registry with id '{}'", registry.account)
+pub(crate) fn unknown_repository(registry: impl Display, name: &RepositoryName) -> String {
+    format!("The repository with name '{name}' does not exist in the registry with id '{registry}'")
 }
 
 /// How a request names a repository.
@@ -137,10 +156,14 @@ impl Named {
         action: &'static str,
     ) -> Result<(RepositoryKey, Arc<Repository>), JsonError> {
         let registry = registry_of(caller, self.registry_id.as_deref())?;
-        let key = RepositoryKey { registry, name: repository_name(&self.repository_name, "repositoryName")? };
+        let name = repository_name(&self.repository_name, "repositoryName")?;
+        let key = RepositoryKey { registry: registry.into(), name };
         iam::authorize_on_repository(cloud, &caller.principal, action, &key)?;
         let repository = cloud.store.find(&key).ok_or_else(|| {
-            JsonError::new("RepositoryNotFoundException", unknown_repository(&key.registry, &key.name))
+            JsonError::new(
+                "RepositoryNotFoundException",
+                unknown_repository(key.registry.account(), &key.name),
+            )
         })?;
         Ok((key, repository))
     }
@@ -154,13 +177,13 @@ fn registry_of(caller: &Caller, registry_id: Option<&str>) -> Result<RegistryId,
     Ok(RegistryId { account, region: caller.region.clone() })
 }
 
-fn registry_account(id: &str, parameter: &str) -> Result<AccountId, JsonError> {
+pub(crate) fn registry_account(id: &str, parameter: &str) -> Result<AccountId, JsonError> {
     id.parse().map_err(|_| {
         JsonError::invalid_parameter(parameter, "an emulated account, 000000000000 to 000000000099")
     })
 }
 
-fn repository_name(name: &str, parameter: &str) -> Result<RepositoryName, JsonError> {
+pub(crate) fn repository_name(name: &str, parameter: &str) -> Result<RepositoryName, JsonError> {
     name.parse().map_err(|_| {
         let constraint = format!("must satisfy regular expression '{}'", RepositoryName::PATTERN);
         JsonError::invalid_parameter(parameter, &constraint)

@@ -14,7 +14,7 @@ const MAX_PAGE: usize = 1000;
 /// Which page a request asks for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Page {
+pub(crate) struct Page {
     max_results: Option<usize>,
     next_token: Option<String>,
 }
@@ -22,7 +22,7 @@ pub(super) struct Page {
 impl Page {
     /// The page's part of `entries`, which are ordered by their names, and the token for the next page: the last name
     /// of this one, encoded.
-    pub(super) fn of(
+    pub(crate) fn of(
         &self,
         entries: impl IntoIterator<Item = (String, Value)>,
     ) -> Result<(Vec<Value>, Option<String>), JsonError> {

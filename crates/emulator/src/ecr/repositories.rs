@@ -40,10 +40,16 @@ pub(super) struct CreateRepository {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct ResourceTag {
+pub(crate) struct ResourceTag {
     key: String,
     #[serde(default)]
     value: String,
+}
+
+impl ResourceTag {
+    pub(crate) fn into_pair(self) -> (String, String) {
+        (self.key, self.value)
+    }
 }
 
 pub(super) async fn create(
@@ -53,11 +59,12 @@ pub(super) async fn create(
 ) -> Result<Value, JsonError> {
     let registry = registry_of(caller, input.named.registry_id.as_deref())?;
     let name = repository_name(&input.named.repository_name, "repositoryName")?;
-    let (key, now) = (RepositoryKey { registry: registry.clone(), name: name.clone() }, cloud.now());
+    let (key, now) = (RepositoryKey { registry: registry.clone().into(), name: name.clone() }, cloud.now());
     iam::authorize_on_repository(&cloud, &caller.principal, "ecr:CreateRepository", &key)?;
     let settings = Settings {
-        tags: input.tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
+        tags: input.tags.into_iter().map(ResourceTag::into_pair).collect(),
         immutable: input.image_tag_mutability == Mutability::Immutable,
+        policy: None,
     };
     match blocking(move || cloud.store.create(key, settings, now)).await.map_err(JsonError::server)? {
         Ok(repository) => Ok(json!({ "repository": description(&registry, &repository) })),
@@ -89,8 +96,8 @@ pub(super) fn describe(
     const ACTION: &str = "ecr:DescribeRepositories";
     let registry = registry_of(caller, input.registry_id.as_deref())?;
     let Some(names) = input.repository_names else {
-        iam::authorize_on_registry(cloud, &caller.principal, ACTION, &registry)?;
-        let repositories = cloud.store.list(&registry);
+        iam::authorize_on_registry(cloud, &caller.principal, ACTION, &registry.clone().into())?;
+        let repositories = cloud.store.list(&registry.clone().into());
         let entries = repositories
             .iter()
             .map(|repository| (repository.name.as_str().to_owned(), description(&registry, repository)));
@@ -127,7 +134,8 @@ pub(super) async fn delete(
     input: DeleteRepository,
 ) -> Result<Value, JsonError> {
     let (key, _) = input.named.find(&cloud, caller, "ecr:DeleteRepository")?;
-    let (registry, name) = (key.registry.clone(), key.name.clone());
+    let registry = registry_of(caller, input.named.registry_id.as_deref())?;
+    let name = key.name.clone();
     let may_be_removed = move |repository: &Repository| input.force || repository.manifests.is_empty();
     let remove = move || cloud.store.remove(&key, may_be_removed);
     match blocking(remove).await.map_err(JsonError::server)? {
@@ -141,7 +149,7 @@ pub(super) async fn delete(
             ),
         )),
         Err(StoreError::NoRepository) => {
-            Err(JsonError::new("RepositoryNotFoundException", unknown_repository(&registry, &name)))
+            Err(JsonError::new("RepositoryNotFoundException", unknown_repository(registry.account, &name)))
         }
         Err(error) => Err(error.into()),
     }
@@ -162,7 +170,7 @@ pub(super) async fn put_tag_mutability(
 ) -> Result<Value, JsonError> {
     let (key, _) = input.named.find(&cloud, caller, "ecr:PutImageTagMutability")?;
     let immutable = input.image_tag_mutability == Mutability::Immutable;
-    let (registry_id, name) = (key.registry.account.to_string(), key.name.clone());
+    let (registry_id, name) = (key.registry.account().to_string(), key.name.clone());
     let change = move || {
         cloud.store.change(&key, |repository| {
             repository.immutable = immutable;
@@ -174,7 +182,7 @@ pub(super) async fn put_tag_mutability(
     Ok(json!({ "registryId": registry_id, "repositoryName": name, "imageTagMutability": mutability }))
 }
 
-const fn mutability_name(immutable: bool) -> &'static str {
+pub(super) const fn mutability_name(immutable: bool) -> &'static str {
     if immutable { "IMMUTABLE" } else { "MUTABLE" }
 }
 

@@ -31,15 +31,20 @@ pub(super) async fn set(
     input: SetRepositoryPolicy,
 ) -> Result<Value, JsonError> {
     let (key, _) = find(&cloud, caller, "ecr:SetRepositoryPolicy", &input.named)?;
-    if input.policy_text.chars().count() > MAX_POLICY {
-        return Err(JsonError::invalid_parameter("policyText", "at most 10240 characters"));
-    }
-    let policy = Policy::attached(&input.policy_text, Attached::Repository).map_err(|error| match error {
-        PolicyError::Unsupported(_) => JsonError::new("InvalidParameterException", error.to_string()),
-        _ => JsonError::invalid_parameter("PolicyText", "Invalid repository policy provided"),
-    })?;
+    let policy = parsed(&input.policy_text)?;
     replace(cloud, key.clone(), Some(policy)).await?;
     Ok(description(&key, &input.policy_text))
+}
+
+/// A policy for a repository.
+pub(super) fn parsed(text: &str) -> Result<Policy, JsonError> {
+    if text.chars().count() > MAX_POLICY {
+        return Err(JsonError::invalid_parameter("policyText", "at most 10240 characters"));
+    }
+    Policy::attached(text, Attached::Repository).map_err(|error| match error {
+        PolicyError::Unsupported(_) => JsonError::new("InvalidParameterException", error.to_string()),
+        _ => JsonError::invalid_parameter("PolicyText", "Invalid repository policy provided"),
+    })
 }
 
 pub(super) fn get(cloud: &Cloud, caller: &Caller, input: &Named) -> Result<Value, JsonError> {
@@ -76,7 +81,7 @@ async fn replace(cloud: Arc<Cloud>, key: RepositoryKey, policy: Option<Policy>) 
 }
 
 fn no_policy(key: &RepositoryKey) -> JsonError {
-    let (name, account) = (&key.name, key.registry.account);
+    let (name, account) = (&key.name, key.registry.account());
     JsonError::new(
         "RepositoryPolicyNotFoundException",
         format!(
@@ -88,7 +93,7 @@ fn no_policy(key: &RepositoryKey) -> JsonError {
 
 fn description(key: &RepositoryKey, policy_text: &str) -> Value {
     json!({
-        "registryId": key.registry.account.to_string(),
+        "registryId": key.registry.account().to_string(),
         "repositoryName": key.name,
         "policyText": policy_text,
     })

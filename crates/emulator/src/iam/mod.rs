@@ -11,7 +11,7 @@ pub(crate) mod policy;
 
 use std::fmt::Display;
 
-use crate::accounts::RegistryId;
+use crate::accounts::Registry;
 use crate::cloud::Cloud;
 use crate::principals::Principal;
 use crate::store::RepositoryKey;
@@ -59,7 +59,7 @@ pub(crate) fn authorize_on_registry(
     cloud: &Cloud,
     principal: &Principal,
     action: &'static str,
-    registry: &RegistryId,
+    registry: &Registry,
 ) -> Result<(), Denied> {
     authorize(cloud, principal, action, Resource::in_registry(registry, "*", None, Tags::new()))
 }
@@ -79,14 +79,14 @@ pub(crate) fn authorize_as_identity(
 struct Resource<'a> {
     arn: String,
     /// The registry that it is in, if it is in one.
-    registry: Option<&'a RegistryId>,
+    registry: Option<&'a Registry>,
     own_policy: Option<&'a Policy>,
     tags: Tags,
 }
 
 impl<'a> Resource<'a> {
     fn in_registry(
-        registry: &'a RegistryId,
+        registry: &'a Registry,
         name: impl Display,
         own_policy: Option<&'a Policy>,
         tags: Tags,
@@ -112,7 +112,7 @@ fn authorize(
         principal: &names,
         action,
         resource: &resource.arn,
-        same_account: resource.registry.is_none_or(|registry| registry.account == principal.account),
+        same_account: resource.registry.is_none_or(|registry| registry.account() == principal.account),
         context: Context {
             principal_arn: names.role_arn.as_deref().unwrap_or(&names.arn),
             principal_account: &names.account,

@@ -12,7 +12,7 @@ use crate::cloud::Cloud;
 use crate::principals::Principal;
 use crate::tokens::{self, Audience};
 
-const USER: &str = "AWS";
+pub(super) const USER: &str = "AWS";
 
 /// The principal that the request's password stands for.
 pub(crate) fn authenticate(
@@ -23,14 +23,19 @@ pub(crate) fn authenticate(
     let grant = password(headers)
         .and_then(|password| tokens::open(&cloud.seal, password.expose_secret()))
         .filter(|grant| grant.audience == Audience::Ecr)
-        .ok_or_else(|| RegistryError::Unauthorized(registry.clone()))?;
+        .ok_or_else(|| RegistryError::Unauthorized(challenge(registry)))?;
     if cloud.now() >= grant.expires || grant.region != registry.region {
         return Err(RegistryError::TokenExpired);
     }
     Ok(grant.principal)
 }
 
-fn password(headers: &HeaderMap) -> Option<SecretString> {
+/// The realm is the registry's real name, whatever name it was reached by.
+fn challenge(registry: &RegistryId) -> String {
+    format!("Basic realm=\"https://{}/\",service=\"ecr.amazonaws.com\"", registry.host())
+}
+
+pub(super) fn password(headers: &HeaderMap) -> Option<SecretString> {
     let (scheme, credential) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("Basic") {
         return None;

@@ -6,7 +6,6 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::names::{Digest, RepositoryName, Tag};
-use crate::accounts::RegistryId;
 use crate::ecr::unknown_repository;
 use crate::iam::Denied;
 use crate::request_body::BodyError;
@@ -15,14 +14,17 @@ use crate::store::StoreError;
 /// Why a request to a registry fails.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RegistryError {
-    /// No credential, or none that this emulator made.
+    /// No credential, or none that this emulator made; with the challenge to answer.
     #[error("Not Authorized")]
-    Unauthorized(RegistryId),
+    Unauthorized(String),
     /// The password is older than 12 hours, or of another region: ECR says the same for both.
     #[error("Your authorization token has expired. Reauthenticate and try again.")]
     TokenExpired,
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// A change to a public repository by nobody in particular.
+    #[error("Not Authorized")]
+    AnonymousChange,
     #[error("not found")]
     NoSuchRoute,
     #[error("the operation is not supported")]
@@ -30,7 +32,7 @@ pub(crate) enum RegistryError {
     #[error("invalid repository name")]
     NameInvalid,
     #[error("{}", unknown_repository(.0, .1))]
-    NameUnknown(RegistryId, RepositoryName),
+    NameUnknown(String, RepositoryName),
     #[error("`n` is not a number of results")]
     PageSizeInvalid,
     #[error("invalid tag")]
@@ -52,6 +54,9 @@ pub(crate) enum RegistryError {
     ManifestInvalid(String),
     #[error("the manifest refers to {0}, which is not in the repository")]
     ManifestBlobUnknown(Digest),
+    /// In the words of BatchDeleteImage.
+    #[error("Requested image referenced by manifest list: {0}")]
+    ManifestReferenced(Digest),
     #[error("blob unknown to the repository")]
     BlobUnknown,
     #[error("upload unknown to the repository")]
@@ -70,7 +75,9 @@ impl RegistryError {
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
-            Self::TokenExpired | Self::Denied(_) => (StatusCode::FORBIDDEN, "DENIED"),
+            Self::TokenExpired | Self::Denied(_) | Self::AnonymousChange | Self::ManifestReferenced(_) => {
+                (StatusCode::FORBIDDEN, "DENIED")
+            }
             Self::NoSuchRoute => (StatusCode::NOT_FOUND, "NOT_FOUND"),
             Self::Unsupported => (StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED"),
             Self::NameInvalid => (StatusCode::BAD_REQUEST, "NAME_INVALID"),
@@ -94,8 +101,8 @@ impl RegistryError {
 
 impl IntoResponse for RegistryError {
     fn into_response(self) -> Response {
-        if let Self::Unauthorized(registry) = &self {
-            return challenge(registry);
+        if let Self::Unauthorized(realm) = &self {
+            return challenge(realm);
         }
         let (status, code) = self.status_and_code();
         let body = json!({ "errors": [{ "code": code, "message": self.to_string() }] });
@@ -104,11 +111,10 @@ impl IntoResponse for RegistryError {
 }
 
 /// ECR's 401: plain text, and headers as captured in NVIDIA/enroot issue 59 and google/go-containerregistry issue
-/// 861, the empty `Sizes` included. The realm is the registry's real name, whatever name it was reached by.
-fn challenge(registry: &RegistryId) -> Response {
-    let realm = format!("Basic realm=\"https://{}/\",service=\"ecr.amazonaws.com\"", registry.host());
+/// 861, the empty `Sizes` included.
+fn challenge(realm: &str) -> Response {
     let headers = [
-        (WWW_AUTHENTICATE.as_str(), realm.as_str()),
+        (WWW_AUTHENTICATE.as_str(), realm),
         (CONTENT_TYPE.as_str(), "text/plain; charset=utf-8"),
         ("sizes", ""),
     ];

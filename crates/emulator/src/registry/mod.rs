@@ -1,28 +1,44 @@
-//! The registry under `/v2/`: the OCI distribution specification 1.1 as Amazon ECR speaks it.
+//! The registry under `/v2/`: the OCI distribution specification 1.1 as Amazon ECR and ECR Public speak it.
 //!
-//! Repositories must be created first, blobs are downloaded from another address, and everything needs a password.
+//! Repositories must be created first, unless a template creates them; blobs are downloaded from another address; and
+//! everything needs a password, or for ECR Public at least a token that anybody gets.
 
 mod auth;
 mod blobs;
+mod conversion;
+mod documents;
 mod errors;
-mod manifests;
+pub(crate) mod manifests;
 pub(crate) mod names;
+mod operations;
+pub(crate) mod public;
+mod referrers;
 mod tags;
 pub(crate) mod uploads;
 
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::cloud::{Cloud, Entrance};
+use crate::accounts::{Registry, RegistryId};
+use crate::cloud::{Cloud, Entrance, blocking};
 use crate::iam;
 use crate::principals::Principal;
 use crate::sites::Site;
-use crate::store::{Repository, RepositoryKey};
-use errors::RegistryError;
+use crate::store::{AppliedFor, Repository, RepositoryKey, Settings, StoreError};
+pub(crate) use errors::RegistryError;
 use names::RepositoryName;
+use operations::{Operation, Route};
+
+/// What `/v2/` is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Door {
+    Private(RegistryId),
+    /// The registries of ECR Public, which one host name serves.
+    Public,
+}
 
 /// Answers `/v2` and `/v2/`, which tell a client only whether its password is good.
 pub(crate) async fn ping(entrance: State<Entrance>, site: Site, request: Request) -> Response {
@@ -36,32 +52,37 @@ pub(crate) async fn answer(
     Path(path): Path<String>,
     request: Request,
 ) -> Response {
-    let registry = match site {
-        Site::Any => entrance.registry.clone(),
-        Site::Registry(registry) => registry,
-        _ => return StatusCode::NOT_FOUND.into_response(),
-    };
-    let entrance = Entrance { registry, ..entrance };
-    let result = if path.is_empty() {
-        entrance.cloud.calls.count("registry", "Ping");
-        let known = auth::authenticate(&entrance.cloud, &entrance.registry, request.headers());
-        known.map(|_| StatusCode::OK.into_response())
-    } else {
-        perform(&entrance, &path, request).await
-    };
+    let Some(door) = entrance.door_of(&site) else { return StatusCode::NOT_FOUND.into_response() };
+    let entrance = Entrance { door, ..entrance };
+    let result = perform(&entrance, &site, &path, request).await;
     let mut response = result.unwrap_or_else(IntoResponse::into_response);
     let version = HeaderValue::from_static("registry/2.0");
     response.headers_mut().insert("docker-distribution-api-version", version);
     response
 }
 
-async fn perform(entrance: &Entrance, path: &str, request: Request) -> Result<Response, RegistryError> {
+async fn perform(
+    entrance: &Entrance,
+    site: &Site,
+    path: &str,
+    request: Request,
+) -> Result<Response, RegistryError> {
+    let visitor = match &entrance.door {
+        Door::Private(registry) => {
+            auth::authenticate(&entrance.cloud, registry, request.headers()).map(Visitor::Known)
+        }
+        Door::Public => public::visitor(entrance, site, request.uri(), request.headers()),
+    };
+    if path.is_empty() {
+        entrance.cloud.calls.count("registry", "Ping");
+        return visitor.map(|_| StatusCode::OK.into_response());
+    }
     let asked = Route::of(path).and_then(|route| Ok((Operation::of(route.kind, request.method())?, route)));
     let name = asked.as_ref().map_or("Unknown", |(operation, _)| operation.name());
     entrance.cloud.calls.count("registry", name);
-    let principal = auth::authenticate(&entrance.cloud, &entrance.registry, request.headers())?;
+    let visitor = visitor?;
     let (operation, Route { repository, item, .. }) = asked?;
-    let place = Place::find(entrance, principal, repository, operation)?;
+    let place = Place::find(entrance, visitor, repository, operation).await?;
     let query = request.uri().query().map(ToOwned::to_owned);
     match operation {
         Operation::HeadBlob => blobs::head(&place, item),
@@ -71,173 +92,122 @@ async fn perform(entrance: &Entrance, path: &str, request: Request) -> Result<Re
         Operation::PatchUpload => uploads::patch(&place, item, request.into_body()).await,
         Operation::PutUpload => uploads::finish(&place, item, query.as_deref(), request.into_body()).await,
         Operation::DeleteUpload => uploads::cancel(&place, item),
-        Operation::HeadManifest | Operation::GetManifest => manifests::get(&place, item).await,
+        Operation::HeadManifest | Operation::GetManifest => {
+            manifests::get(&place, item, request.headers()).await
+        }
         Operation::PutManifest => manifests::put(&place, item, request).await,
+        Operation::DeleteManifest => manifests::delete(&place, item).await,
+        Operation::ListReferrers => referrers::list(&place, item, query.as_deref()),
         Operation::ListTags => tags::list(&place, query.as_deref()),
+    }
+}
+
+/// Who asks.
+#[derive(Debug)]
+enum Visitor {
+    Known(Principal),
+    /// Anybody, in a public registry.
+    Anonymous,
+}
+
+impl Visitor {
+    /// Whether it may do this to a repository, which need not exist.
+    fn permit(&self, cloud: &Cloud, operation: Operation, key: &RepositoryKey) -> Result<(), RegistryError> {
+        match (self, &key.registry) {
+            (_, Registry::Public(_)) if operation.reads() => Ok(()),
+            (Self::Anonymous, _) => Err(RegistryError::AnonymousChange),
+            (Self::Known(principal), registry) => {
+                Ok(iam::authorize_on_repository(cloud, principal, operation.action(registry), key)?)
+            }
+        }
     }
 }
 
 /// The repository that a request is about, and who asks.
 struct Place {
     cloud: Arc<Cloud>,
-    principal: Principal,
+    visitor: Visitor,
     key: RepositoryKey,
+    /// What it is called in paths: in a public registry, its alias goes before.
+    path_name: String,
     repository: Arc<Repository>,
 }
 
 impl Place {
-    /// Finds the repository after asking whether the principal may know of it: a denial does not tell if it exists.
-    fn find(
+    /// Finds the repository after asking whether the visitor may know of it: a denial does not tell if it exists.
+    async fn find(
         entrance: &Entrance,
-        principal: Principal,
-        name: &str,
+        visitor: Visitor,
+        path_name: &str,
         operation: Operation,
     ) -> Result<Self, RegistryError> {
-        let (cloud, registry) = (entrance.cloud.clone(), entrance.registry.clone());
-        let name: RepositoryName = name.parse().map_err(|_| RegistryError::NameInvalid)?;
+        let cloud = entrance.cloud.clone();
+        let (registry, name) = named(entrance, path_name)?;
+        let Some(registry) = registry else {
+            let alias = path_name.split('/').next().unwrap_or_default();
+            return Err(RegistryError::NameUnknown(alias.into(), name));
+        };
         let key = RepositoryKey { registry, name };
-        iam::authorize_on_repository(&cloud, &principal, operation.action(), &key)?;
-        match cloud.store.find(&key) {
-            Some(repository) => Ok(Self { cloud, principal, key, repository }),
-            None => Err(RegistryError::NameUnknown(key.registry, key.name)),
-        }
+        visitor.permit(&cloud, operation, &key)?;
+        let repository = match cloud.store.find(&key) {
+            Some(repository) => repository,
+            None if operation.pushes() => create_on_push(&cloud, &visitor, &key).await?,
+            None => return Err(unknown(&cloud, &key)),
+        };
+        Ok(Self { cloud, visitor, key, path_name: path_name.into(), repository })
     }
 
     /// The path by which clients reach something of the repository.
     fn path(&self, rest: &str) -> String {
-        format!("/v2/{}/{rest}", self.key.name)
+        format!("/v2/{}/{rest}", self.path_name)
     }
 }
 
-/// A path below `/v2/`, taken apart from its end, since repository names contain slashes.
-#[derive(Debug, PartialEq, Eq)]
-struct Route<'a> {
-    repository: &'a str,
-    kind: Kind,
-    /// The digest, reference or upload that the path ends with.
-    item: &'a str,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Blob,
-    Uploads,
-    Upload,
-    Manifest,
-    Tags,
-}
-
-impl<'a> Route<'a> {
-    fn of(path: &'a str) -> Result<Self, RegistryError> {
-        let route = |kind, repository, item| Ok(Self { repository, kind, item });
-        if let Some(repository) = path.strip_suffix("/tags/list") {
-            return route(Kind::Tags, repository, "");
-        }
-        // Docker posts to `uploads/`, some clients to `uploads`.
-        if let Some(repository) = path.trim_end_matches('/').strip_suffix("/blobs/uploads") {
-            return route(Kind::Uploads, repository, "");
-        }
-        let (rest, item) = path.rsplit_once('/').ok_or(RegistryError::NoSuchRoute)?;
-        for (suffix, kind) in
-            [("/blobs/uploads", Kind::Upload), ("/blobs", Kind::Blob), ("/manifests", Kind::Manifest)]
-        {
-            if let Some(repository) = rest.strip_suffix(suffix) {
-                return route(kind, repository, item);
-            }
-        }
-        Err(RegistryError::NoSuchRoute)
-    }
-}
-
-/// What can be done with a repository.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operation {
-    HeadBlob,
-    GetBlob,
-    StartUpload,
-    GetUpload,
-    PatchUpload,
-    PutUpload,
-    DeleteUpload,
-    HeadManifest,
-    GetManifest,
-    PutManifest,
-    ListTags,
-}
-
-impl Operation {
-    fn of(kind: Kind, method: &Method) -> Result<Self, RegistryError> {
-        Ok(match (kind, method) {
-            (Kind::Blob, &Method::HEAD) => Self::HeadBlob,
-            (Kind::Blob, &Method::GET) => Self::GetBlob,
-            (Kind::Uploads, &Method::POST) => Self::StartUpload,
-            (Kind::Upload, &Method::GET) => Self::GetUpload,
-            (Kind::Upload, &Method::PATCH) => Self::PatchUpload,
-            (Kind::Upload, &Method::PUT) => Self::PutUpload,
-            (Kind::Upload, &Method::DELETE) => Self::DeleteUpload,
-            (Kind::Manifest, &Method::HEAD) => Self::HeadManifest,
-            (Kind::Manifest, &Method::GET) => Self::GetManifest,
-            (Kind::Manifest, &Method::PUT) => Self::PutManifest,
-            (Kind::Tags, &Method::GET) => Self::ListTags,
-            _ => return Err(RegistryError::Unsupported),
-        })
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::HeadBlob => "HeadBlob",
-            Self::GetBlob => "GetBlob",
-            Self::StartUpload => "StartUpload",
-            Self::GetUpload => "GetUpload",
-            Self::PatchUpload => "PatchUpload",
-            Self::PutUpload => "PutUpload",
-            Self::DeleteUpload => "DeleteUpload",
-            Self::HeadManifest => "HeadManifest",
-            Self::GetManifest => "GetManifest",
-            Self::PutManifest => "PutManifest",
-            Self::ListTags => "ListTags",
-        }
-    }
-
-    /// The IAM action that it needs: the ECR API's own operations, which the registry calls on the client's behalf
-    /// (Amazon ECR user guide, IAM permissions for pushing an image).
-    const fn action(self) -> &'static str {
-        match self {
-            Self::HeadBlob => "ecr:BatchCheckLayerAvailability",
-            Self::GetBlob => "ecr:GetDownloadUrlForLayer",
-            Self::StartUpload => "ecr:InitiateLayerUpload",
-            Self::GetUpload | Self::PatchUpload | Self::DeleteUpload => "ecr:UploadLayerPart",
-            Self::PutUpload => "ecr:CompleteLayerUpload",
-            Self::HeadManifest | Self::GetManifest => "ecr:BatchGetImage",
-            Self::PutManifest => "ecr:PutImage",
-            Self::ListTags => "ecr:ListImages",
+/// Which registry and repository a path names; no registry, if it names an alias that nobody has.
+fn named(entrance: &Entrance, path_name: &str) -> Result<(Option<Registry>, RepositoryName), RegistryError> {
+    let name = |text: &str| text.parse().map_err(|_| RegistryError::NameInvalid);
+    match &entrance.door {
+        Door::Private(registry) => Ok((Some(registry.clone().into()), name(path_name)?)),
+        Door::Public => {
+            let (alias, rest) = path_name.split_once('/').ok_or(RegistryError::NameInvalid)?;
+            let owner = entrance.cloud.public_aliases.owner(alias);
+            Ok((owner.map(Registry::Public), name(rest)?))
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
+fn unknown(cloud: &Cloud, key: &RepositoryKey) -> RegistryError {
+    let registry = match &key.registry {
+        Registry::Private(registry) => registry.account.to_string(),
+        Registry::Public(account) => cloud.public_aliases.of(*account).to_owned(),
+    };
+    RegistryError::NameUnknown(registry, key.name.clone())
+}
 
-    #[test]
-    fn repository_names_may_look_like_routes() {
-        let route = |path| Route::of(path).ok().map(|route| (route.repository, route.kind, route.item));
-        assert_eq!(route("a/b/manifests/v1"), Some(("a/b", Kind::Manifest, "v1")));
-        assert_eq!(route("a/manifests/manifests/v1"), Some(("a/manifests", Kind::Manifest, "v1")));
-        assert_eq!(route("a/blobs/sha256:00"), Some(("a", Kind::Blob, "sha256:00")));
-        assert_eq!(route("a/blobs/uploads"), Some(("a", Kind::Uploads, "")));
-        assert_eq!(route("a/blobs/uploads/"), Some(("a", Kind::Uploads, "")));
-        assert_eq!(route("a/blobs/uploads/id"), Some(("a", Kind::Upload, "id")));
-        assert_eq!(route("a/tags/list"), Some(("a", Kind::Tags, "")));
-        assert_eq!(route("_catalog"), None);
-        assert_eq!(route("a/referrers/sha256:00"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn any_path_is_a_route_or_an_error(path in any::<String>()) {
-            let _ = Route::of(&path);
-        }
-    }
+/// Creates a repository for a push, where a repository creation template says so; the pusher needs the permission for
+/// it as well ("Private repository creation templates", Amazon ECR user guide).
+async fn create_on_push(
+    cloud: &Arc<Cloud>,
+    visitor: &Visitor,
+    key: &RepositoryKey,
+) -> Result<Arc<Repository>, RegistryError> {
+    let (Registry::Private(registry), Visitor::Known(principal)) = (&key.registry, visitor) else {
+        return Err(unknown(cloud, key));
+    };
+    let settings = cloud.store.settings(registry);
+    let template = settings.template_for(&key.name, AppliedFor::CreateOnPush);
+    let template = template.ok_or_else(|| unknown(cloud, key))?;
+    iam::authorize_on_repository(cloud, principal, "ecr:CreateRepository", key)?;
+    let settings = Settings {
+        tags: template.tags.clone(),
+        immutable: template.immutable,
+        policy: template.policy.clone(),
+    };
+    let (cloud, key, now) = (cloud.clone(), key.clone(), cloud.now());
+    let create = move || match cloud.store.create(key.clone(), settings, now) {
+        // Several layers of one push arrive at the same time.
+        Err(StoreError::RepositoryExists) => cloud.store.find(&key).ok_or(RegistryError::RepositoryGone),
+        created => Ok(created?),
+    };
+    blocking(create).await?
 }

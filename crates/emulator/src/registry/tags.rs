@@ -24,6 +24,6 @@ pub(super) fn list(place: &Place, query: Option<&str>) -> Result<Response, Regis
         let path = place.path("tags/list");
         [(LINK, format!("<{path}?last={last}&n={size}>; rel=\"next\""))]
     });
-    let body = json!({ "name": place.key.name, "tags": tags });
+    let body = json!({ "name": place.path_name, "tags": tags });
     Ok((next, [(CONTENT_TYPE, "application/json")], body.to_string()).into_response())
 }

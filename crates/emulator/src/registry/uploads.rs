@@ -14,9 +14,10 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempPath;
 use time::{Duration, OffsetDateTime};
 
-use super::Place;
 use super::errors::RegistryError;
 use super::names::{Digest, RepositoryName};
+use super::{Place, Visitor};
+use crate::accounts::Registry;
 use crate::cloud::blocking;
 use crate::iam;
 use crate::store::RepositoryKey;
@@ -70,7 +71,7 @@ impl Uploads {
 /// Opens an upload, or lists the blob at once if it can be mounted from another repository of the registry.
 pub(super) async fn start(place: &Place, query: Option<&str>) -> Result<Response, RegistryError> {
     if let Some((digest, source)) = mount_of(query)
-        && let Some(size) = mountable_size(place, digest, source)?
+        && let Some(size) = mountable_size(place, digest, source)
     {
         return list_blob(place, digest, size).await;
     }
@@ -97,16 +98,24 @@ fn mount_of(query: Option<&str>) -> Option<(Digest, RepositoryName)> {
     digest.zip(source)
 }
 
-fn mountable_size(
-    place: &Place,
-    digest: Digest,
-    source: RepositoryName,
-) -> Result<Option<u64>, RegistryError> {
-    const ACTION: &str = "ecr:BatchCheckLayerAvailability";
+/// The size of a blob that may be mounted. That needs the registry's consent, and permission to download from the
+/// source ("Blob mounting in Amazon ECR", Amazon ECR user guide), and a blob that an image there refers to
+/// (aws/containers-roadmap issue 2860). Whatever is missing, the client gets an ordinary upload, as the distribution
+/// specification has it. ECR Public mounts nothing (aws/containers-roadmap issue 1459).
+fn mountable_size(place: &Place, digest: Digest, source: RepositoryName) -> Option<u64> {
+    const ACTION: &str = "ecr:GetDownloadUrlForLayer";
+    let (Registry::Private(registry), Visitor::Known(principal)) = (&place.key.registry, &place.visitor)
+    else {
+        return None;
+    };
+    if !place.cloud.store.settings(registry).blob_mounting {
+        return None;
+    }
     let source = RepositoryKey { registry: place.key.registry.clone(), name: source };
-    iam::authorize_on_repository(&place.cloud, &place.principal, ACTION, &source)?;
-    let source = place.cloud.store.find(&source);
-    Ok(source.and_then(|source| source.blobs.get(&digest).copied()))
+    iam::authorize_on_repository(&place.cloud, principal, ACTION, &source).ok()?;
+    let source = place.cloud.store.find(&source)?;
+    let is_of_an_image = source.manifests.values().any(|manifest| manifest.blobs.contains(&digest));
+    source.blobs.get(&digest).copied().filter(|_| is_of_an_image)
 }
 
 pub(super) fn status(place: &Place, id: &str) -> Result<Response, RegistryError> {

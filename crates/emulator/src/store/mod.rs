@@ -4,12 +4,14 @@
 //! <folder>/ca.pem                            the authority to trust, if TLS is served
 //! <folder>/lock                              held while an emulator uses the folder
 //! <folder>/blobs/sha256/<hex>                content of blobs and manifests, shared by all registries
+//! <folder>/registries/<host>.json              what a private registry is set to
 //! <folder>/repositories/<hex>.json           one repository each; <hex> is the SHA-256 of registry and name
 //! <folder>/uploads/                          what is being uploaded; emptied at start
 //! ```
-//! `repositories/` is written only for a folder that outlives the emulator. Files appear by renaming, so a reader
+//! `registries/` and `repositories/` are written only for a folder that outlives the emulator. Files appear by renaming, so a reader
 //! never sees half of one.
 
+mod registry_settings;
 mod repository;
 
 use std::collections::BTreeMap;
@@ -19,11 +21,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tempfile::{NamedTempFile, TempDir, TempPath};
 use time::OffsetDateTime;
 
-use crate::accounts::RegistryId;
+use crate::accounts::{PlaceError, Registry, RegistryId};
 use crate::registry::names::Digest;
+pub(crate) use registry_settings::{AppliedFor, CreationTemplate, RegistrySettings, TemplatePrefix};
 pub(crate) use repository::{ManifestRecord, Repository, RepositoryKey, Settings};
 
 /// The folder of one emulator. Dropping it gives up the lock, and removes a temporary folder.
@@ -47,7 +52,7 @@ impl StateFolder {
                 (folder.path().to_path_buf(), Some(folder))
             }
         };
-        for folder in ["blobs/sha256", "repositories", "uploads"] {
+        for folder in ["blobs/sha256", "registries", "repositories", "uploads"] {
             let folder = path.join(folder);
             fs::create_dir_all(&folder).map_err(StoreError::at(&folder))?;
         }
@@ -72,7 +77,8 @@ pub(crate) struct Store {
     durable: bool,
     /// Each repository is replaced as a whole, so a reader keeps a consistent one without holding the lock.
     repositories: RwLock<BTreeMap<RepositoryKey, Arc<Repository>>>,
-    /// Held from reading a repository to replacing it; readers do not wait for the file in between.
+    settings: RwLock<BTreeMap<RegistryId, Arc<RegistrySettings>>>,
+    /// Held from reading a repository or settings to replacing them; readers do not wait for the file in between.
     changing: Mutex<()>,
 }
 
@@ -82,7 +88,14 @@ impl Store {
         let StateFolder { path, durable, .. } = folder;
         remove_files_in(&path.join("uploads"))?;
         let repositories = RwLock::new(read_repositories(&path.join("repositories"))?);
-        Ok(Self { folder: path.clone(), durable: *durable, repositories, changing: Mutex::default() })
+        let settings = RwLock::new(read_settings(&path.join("registries"))?);
+        Ok(Self {
+            folder: path.clone(),
+            durable: *durable,
+            repositories,
+            settings,
+            changing: Mutex::default(),
+        })
     }
 
     pub(crate) fn create(
@@ -104,7 +117,7 @@ impl Store {
     }
 
     /// The repositories of one registry, ordered by name.
-    pub(crate) fn list(&self, registry: &RegistryId) -> Vec<Arc<Repository>> {
+    pub(crate) fn list(&self, registry: &Registry) -> Vec<Arc<Repository>> {
         let repositories = self.repositories.read().unwrap_or_else(PoisonError::into_inner);
         let of_registry = repositories.iter().filter(|(key, _)| key.registry == *registry);
         of_registry.map(|(_, repository)| repository.clone()).collect()
@@ -144,7 +157,7 @@ impl Store {
 
     fn replace(&self, key: RepositoryKey, repository: Repository) -> Result<Arc<Repository>, StoreError> {
         if self.durable {
-            self.write_repository(&self.folder.join("repositories").join(key.file_name()), &repository)?;
+            self.write_json(&self.folder.join("repositories").join(key.file_name()), &repository)?;
         }
         let repository = Arc::new(repository);
         let mut repositories = self.repositories.write().unwrap_or_else(PoisonError::into_inner);
@@ -152,11 +165,35 @@ impl Store {
         Ok(repository)
     }
 
-    fn write_repository(&self, path: &Path, repository: &Repository) -> Result<(), StoreError> {
+    /// What a private registry is set to.
+    pub(crate) fn settings(&self, registry: &RegistryId) -> Arc<RegistrySettings> {
+        let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
+        settings.get(registry).cloned().unwrap_or_default()
+    }
+
+    /// Applies `change` to a registry's settings: wholly, or not at all when it or the writing fails.
+    pub(crate) fn change_settings<T>(
+        &self,
+        registry: &RegistryId,
+        change: impl FnOnce(&mut RegistrySettings) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut settings = (*self.settings(registry)).clone();
+        let outcome = change(&mut settings)?;
+        if self.durable {
+            let file = format!("{}.json", registry.host());
+            self.write_json(&self.folder.join("registries").join(file), &settings)?;
+        }
+        let mut all = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert(registry.clone(), Arc::new(settings));
+        Ok(outcome)
+    }
+
+    fn write_json(&self, path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
         let failed = StoreError::at(path);
         let write = || {
             let mut file = NamedTempFile::new_in(self.folder.join("uploads"))?;
-            file.write_all(&serde_json::to_vec(repository)?)?;
+            file.write_all(&serde_json::to_vec(value)?)?;
             file.persist(path).map_err(|error| error.error)
         };
         write().map(drop).map_err(failed)
@@ -192,19 +229,32 @@ fn remove_files_in(folder: &Path) -> Result<(), StoreError> {
 }
 
 fn read_repositories(folder: &Path) -> Result<BTreeMap<RepositoryKey, Arc<Repository>>, StoreError> {
-    let mut repositories = BTreeMap::new();
-    for entry in fs::read_dir(folder).map_err(StoreError::at(folder))? {
-        let path = entry.map_err(StoreError::at(folder))?.path();
+    read_json(folder, |_, repository: Repository| Ok((repository.key()?, repository)))
+}
+
+fn read_settings(folder: &Path) -> Result<BTreeMap<RegistryId, Arc<RegistrySettings>>, StoreError> {
+    read_json(folder, |name, settings| {
+        let registry = name.strip_suffix(".json").and_then(RegistryId::of_host);
+        Ok((registry.ok_or_else(|| PlaceError::Account(name.into()))?, settings))
+    })
+}
+
+/// What the files of a folder say, by keys that their names or they themselves give.
+fn read_json<K: Ord, T: DeserializeOwned>(
+    folder: &Path,
+    entry: impl Fn(&str, T) -> Result<(K, T), PlaceError>,
+) -> Result<BTreeMap<K, Arc<T>>, StoreError> {
+    let mut entries = BTreeMap::new();
+    for file in fs::read_dir(folder).map_err(StoreError::at(folder))? {
+        let path = file.map_err(StoreError::at(folder))?.path();
         let text = fs::read(&path).map_err(StoreError::at(&path))?;
         let unreadable = |reason: String| StoreError::Unreadable { path: path.clone(), reason };
-        let repository: Repository =
-            serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
-        let account = repository.account.parse().map_err(|error| unreadable(format!("{error}")))?;
-        let region = repository.region.parse().map_err(|error| unreadable(format!("{error}")))?;
-        let registry = RegistryId { account, region };
-        repositories.insert(RepositoryKey { registry, name: repository.name.clone() }, Arc::new(repository));
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let value = serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
+        let (key, value) = entry(&name, value).map_err(|error| unreadable(error.to_string()))?;
+        entries.insert(key, Arc::new(value));
     }
-    Ok(repositories)
+    Ok(entries)
 }
 
 /// What can go wrong with repositories and their files.
@@ -217,6 +267,18 @@ pub enum StoreError {
     /// The repository was not created.
     #[error("no such repository")]
     NoRepository,
+    /// The repository does not have the image.
+    #[error("no such image")]
+    NoImage,
+    /// An index refers to the image.
+    #[error("an index refers to the image")]
+    ImageInIndex,
+    /// The registry does not have the repository creation template.
+    #[error("no such template")]
+    NoTemplate,
+    /// The registry has the repository creation template already.
+    #[error("the template already exists")]
+    TemplateExists,
     /// The repository has images.
     #[error("the repository still contains images")]
     RepositoryNotEmpty,
@@ -267,7 +329,7 @@ mod tests {
     use super::*;
 
     fn key(name: &str) -> RepositoryKey {
-        RepositoryKey { registry: RegistryId::default(), name: name.parse().unwrap() }
+        RepositoryKey { registry: RegistryId::default().into(), name: name.parse().unwrap() }
     }
 
     #[test]

@@ -152,7 +152,7 @@ async fn a_public_token_is_one_object_and_exists_in_two_regions() {
     let answer = stage.json_call(PUBLIC, "GetAuthorizationToken", &elsewhere, "{}").await;
     assert_error(&answer, 400, "UnsupportedCommandException");
     let here = stage.signer(0, "us-east-1", "ecr-public");
-    let answer = stage.json_call(PUBLIC, "CreateRepository", &here, "{}").await;
+    let answer = stage.json_call(PUBLIC, "PutImage", &here, "{}").await;
     assert_error(&answer, 400, "UnknownOperationException");
 }
 

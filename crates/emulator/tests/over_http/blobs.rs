@@ -147,7 +147,8 @@ async fn blobs_of_one_repository_can_be_mounted_in_another() {
     let stage = Stage::new().await;
     stage.create("app");
     stage.create("other");
-    let digest = stage.push_blob("app", b"content").await;
+    stage.push_image("app", "v1").await;
+    let (digest, loose) = (digest_of(b"layer"), stage.push_blob("app", b"loose").await);
     let head = format!("/v2/other/blobs/{digest}");
     assert_eq!(stage.registry_call(Method::HEAD, &head).await.send().await.status, 404);
 
@@ -155,19 +156,34 @@ async fn blobs_of_one_repository_can_be_mounted_in_another() {
         let target = format!("/v2/other/blobs/uploads/?{query}");
         stage.registry_call(Method::POST, &target).await.send().await
     };
-    for query in
-        [format!("mount={digest}&from=missing"), format!("mount={digest}"), "mount=x&from=app".into()]
-    {
+    let good = format!("mount={digest}&from=app");
+    assert_eq!(mount(&good).await.status, 202, "the registry does not mount until it is set to");
+    let setting = |value: &str| format!(r#"{{"name":"BLOB_MOUNTING","value":"{value}"}}"#);
+    let enabled = stage.ecr("PutAccountSetting", &setting("ENABLED")).await;
+    assert_eq!(enabled.json()["value"], "ENABLED");
+    assert_eq!(stage.ecr("GetAccountSetting", &setting("")).await.json(), enabled.json());
+    assert_eq!(stage.ecr("PutAccountSetting", &setting("PERHAPS")).await.status, 400);
+    for query in [
+        format!("mount={digest}&from=missing"),
+        format!("mount={digest}"),
+        "mount=x&from=app".into(),
+        format!("mount={loose}&from=app"),
+    ] {
         let fallback = mount(&query).await;
         assert_eq!(fallback.status, 202, "{query}");
         assert!(fallback.header("location").starts_with("/v2/other/blobs/uploads/"));
     }
-    let mounted = mount(&format!("mount={digest}&from=app")).await;
+    let deny = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"ecr:GetDownload*","Principal":"*"}}"#;
+    let policy = serde_json::json!({ "repositoryName": "app", "policyText": deny }).to_string();
+    assert_eq!(stage.ecr("SetRepositoryPolicy", &policy).await.status, 200);
+    assert_eq!(mount(&good).await.status, 202, "whoever may not download may not mount");
+    stage.ecr("DeleteRepositoryPolicy", r#"{"repositoryName":"app"}"#).await;
+    let mounted = mount(&good).await;
     assert_eq!(mounted.status, 201);
     assert_eq!(mounted.header("location"), head);
     assert_eq!(mounted.header("docker-content-digest"), digest);
     let head = stage.registry_call(Method::HEAD, &head).await.send().await;
-    assert_eq!((head.status.as_u16(), head.header("content-length")), (200, "7"));
+    assert_eq!((head.status.as_u16(), head.header("content-length")), (200, "5"));
 }
 
 #[tokio::test]

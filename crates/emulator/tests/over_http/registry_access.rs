@@ -141,7 +141,7 @@ async fn a_host_name_decides_the_registry_on_every_listener() {
     let third = "000000000042.dkr.ecr.ap-southeast-2.amazonaws.com";
     assert_challenge(&ping_as(&format!("{third}:443"), stage.registry(SECOND)).await, third);
     assert_challenge(&ping_as("registry.example:5000", stage.registry(SECOND)).await, SECOND);
-    for real in ["123456789012.dkr.ecr.us-east-1.amazonaws.com", "public.ecr.aws"] {
+    for real in ["123456789012.dkr.ecr.us-east-1.amazonaws.com", "gallery.ecr.aws"] {
         assert_eq!(ping_as(real, stage.main()).await.status, 421);
     }
     assert_eq!(ping_as("sts.amazonaws.com", stage.main()).await.status, 404);
@@ -163,9 +163,10 @@ async fn what_is_not_there_has_a_code_of_its_own() {
         (Method::GET, "/v2/app/manifests/sha256:0".to_owned(), 400, "DIGEST_INVALID"),
         (Method::GET, "/v2/app/blobs/sha512:0".to_owned(), 400, "DIGEST_INVALID"),
         (Method::GET, "/v2/APP/tags/list".to_owned(), 400, "NAME_INVALID"),
-        (Method::DELETE, "/v2/app/manifests/v1".to_owned(), 405, "UNSUPPORTED"),
+        (Method::DELETE, "/v2/app/manifests/v1".to_owned(), 404, "MANIFEST_UNKNOWN"),
+        (Method::POST, "/v2/app/manifests/v1".to_owned(), 405, "UNSUPPORTED"),
         (Method::GET, "/v2/_catalog".to_owned(), 404, "NOT_FOUND"),
-        (Method::GET, format!("/v2/app/referrers/{digest}"), 404, "NOT_FOUND"),
+        (Method::GET, "/v2/app/referrers/sha256:0".to_owned(), 400, "DIGEST_INVALID"),
     ] {
         let answer = stage.registry_call(method, &path).await.send().await;
         assert_eq!((answer.status.as_u16(), answer.error_code().as_str()), (status, code), "{path}");

@@ -1,5 +1,9 @@
 //! Amazon ECR Public's API, version 2020-10-30.
 
+mod repositories;
+
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::request::Parts;
 use base64::Engine as _;
@@ -12,40 +16,60 @@ use crate::aws_json::{self, JsonError};
 use crate::clock::epoch_seconds;
 use crate::cloud::Cloud;
 use crate::iam;
-use crate::sigv4;
+use crate::sigv4::{self, Caller};
 use crate::tokens::{self, Audience};
 
 /// What `X-Amz-Target` starts with.
 pub(crate) const TARGET_PREFIX: &str = "SpencerFrontendService";
+
+const OPERATIONS: [&str; 5] = [
+    "GetAuthorizationToken",
+    "CreateRepository",
+    "DescribeRepositories",
+    "DeleteRepository",
+    "DescribeRegistries",
+];
 
 /// Where ECR Public has endpoints (AWS general reference, Amazon ECR Public endpoints).
 const REGIONS: [&str; 2] = ["us-east-1", "us-west-2"];
 
 /// Answers one call. `region` is the one that the host name says, if it says one.
 pub(crate) async fn call(
-    cloud: &Cloud,
+    cloud: Arc<Cloud>,
     operation: &str,
     region: Option<&Region>,
     request: &Parts,
     body: Body,
 ) -> Result<Value, JsonError> {
-    let name = if operation == "GetAuthorizationToken" { "GetAuthorizationToken" } else { "Unknown" };
-    cloud.calls.count("ecr-public", name);
+    let known = OPERATIONS.into_iter().find(|known| *known == operation);
+    cloud.calls.count("ecr-public", known.unwrap_or("Unknown"));
     let body = aws_json::body(body).await?;
     let caller = sigv4::authenticate(request, &body, "ecr-public", region, &cloud.principals, cloud.now())?;
-    if name == "Unknown" {
+    if known.is_none() {
         return Err(JsonError::unknown_operation());
-    }
-    let _: serde::de::IgnoredAny = aws_json::input(&body)?;
-    // Both are needed ("Registry authentication in Amazon ECR public", Amazon ECR Public user guide).
-    for action in ["ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken"] {
-        iam::authorize_as_identity(cloud, &caller.principal, action, "*")?;
     }
     if !REGIONS.contains(&caller.region.as_str()) {
         return Err(JsonError::new(
             "UnsupportedCommandException",
             "The action isn't supported in this Region.",
         ));
+    }
+    match operation {
+        "CreateRepository" => repositories::create(cloud, &caller, aws_json::input(&body)?).await,
+        "DescribeRepositories" => repositories::describe(&cloud, &caller, &aws_json::input(&body)?),
+        "DeleteRepository" => repositories::delete(cloud, &caller, aws_json::input(&body)?).await,
+        "DescribeRegistries" => repositories::registries(&cloud, &caller),
+        _ => {
+            let _: serde::de::IgnoredAny = aws_json::input(&body)?;
+            get_authorization_token(&cloud, &caller)
+        }
+    }
+}
+
+fn get_authorization_token(cloud: &Cloud, caller: &Caller) -> Result<Value, JsonError> {
+    // Both are needed ("Registry authentication in Amazon ECR public", Amazon ECR Public user guide).
+    for action in ["ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken"] {
+        iam::authorize_as_identity(cloud, &caller.principal, action, "*")?;
     }
     let minted =
         tokens::mint(&cloud.seal, Audience::EcrPublic, &caller.principal, &caller.region, cloud.now())?;
