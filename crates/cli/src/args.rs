@@ -73,9 +73,13 @@ pub struct EmulateArgs {
     /// Port of the AWS APIs, the instance metadata and the first registry; 0 takes any free one
     #[arg(long, value_name = "PORT", default_value_t = 5000)]
     pub port: u16,
-    /// One more registry on a port of its own, such as 000000000001.dkr.ecr.eu-west-1.amazonaws.com=5001
+    /// One more registry on a port of its own, such as 000000000001.dkr.ecr.eu-west-1.amazonaws.com=5001, or ECR Public
+    /// as public.ecr.aws=5002
     #[arg(long = "registry", value_name = "HOST=PORT")]
     pub registries: Vec<String>,
+    /// Accounts, identities, repositories and images to begin with, as in examples/emulator/seed.toml
+    #[arg(long, value_name = "FILE")]
+    pub seed: Option<PathBuf>,
     /// Keep repositories and images in this folder (in memory and a temporary folder, if not given)
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,

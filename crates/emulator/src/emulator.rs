@@ -20,6 +20,7 @@ use crate::principals::{AccessKeys, DEFAULT_USER, Principals};
 use crate::registry::public::{self, PublicAliases};
 use crate::registry::uploads::Uploads;
 use crate::seal::Seal;
+use crate::seed::{Seed, SeedError};
 use crate::sockets::Sockets;
 use crate::store::{RepositoryKey, Settings, StateFolder, Store, StoreError};
 use crate::sts::is_role_name;
@@ -124,6 +125,14 @@ impl Emulator {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Sets registries and repositories to what a seed says, and imports its images. Identities and ports are for
+    /// [`Seed::add_to`], before the start.
+    pub async fn apply(&self, seed: &Seed) -> Result<(), SeedError> {
+        let (cloud, seed) = (self.cloud.clone(), seed.clone());
+        let apply = move || seed.apply(&cloud);
+        blocking(apply).await.map_err(|error| SeedError::Runtime(error.into()))?
     }
 
     /// How often each operation has been called so far.

@@ -29,6 +29,11 @@
 //!   on every listener. AWS hosts that are not emulated are answered with 421.
 //! * The blob listener: what blob downloads are redirected to, by links that expire.
 //!
+//! # A world from a file
+//! [`Seed::read`] reads accounts, identities, registries, repositories and images from TOML; `docs/EMULATOR.md` has the
+//! table of its keys and `examples/emulator/seed.toml` is one. [`Seed::add_to`] belongs before [`Emulator::start`] and
+//! [`Emulator::apply`] after it.
+//!
 //! # What is verified and enforced
 //! Every signed request: key, session token, scope, clock and signature. Every API call and every request to a
 //! registry: identity policies ([`Options::users`], [`Options::roles`]), session policies, repository policies, by the
@@ -68,6 +73,7 @@ mod registry;
 mod request_body;
 mod routes;
 mod seal;
+mod seed;
 mod sigv4;
 mod sites;
 mod sockets;
@@ -84,5 +90,6 @@ pub use emulator::{CreateRepositoryError, Emulator, StartError};
 pub use iam::policy::PolicyError;
 pub use options::{CrossAccount, Identity, Options, Quirks, RegistryAt, TlsOptions};
 pub use principals::AccessKeys;
+pub use seed::{ImportError, Seed, SeedError};
 pub use store::StoreError;
 pub use tls::TlsError;

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ecru_ecr::registry::Registry;
-use ecru_emulator::{AccountId, CrossAccount, Options, Region, RegistryAt, TlsOptions};
+use ecru_emulator::{AccountId, CrossAccount, Options, Region, RegistryAt, Seed, SeedError, TlsOptions};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::EmulateArgs;
@@ -27,7 +27,11 @@ pub(super) async fn run(
     // The variables that are printed must hold in any folder.
     let state = args.state.as_deref().map(std::path::absolute).transpose().map_err(no_folder)?;
     let folder = state.as_deref().unwrap_or(temporary.path());
-    let stage = Stage::start(options(args, state.clone())?, folder).await?;
+    let seed = args.seed.as_deref().map(Seed::read).transpose().map_err(refused_seed)?.unwrap_or_default();
+    let mut options = options(args, state.clone())?;
+    seed.add_to(&mut options);
+    let stage = Stage::start(options, folder).await?;
+    stage.emulator().apply(&seed).await.map_err(refused_seed)?;
     if args.example_images {
         push_example_images(&stage, outside, temporary.path(), &screen).await?;
     }
@@ -44,9 +48,12 @@ pub(super) async fn run(
 }
 
 fn options(args: &EmulateArgs, state: Option<PathBuf>) -> Result<Options, CommandError> {
+    let (public, private): (Vec<&String>, Vec<&String>) =
+        args.registries.iter().partition(|text| text.starts_with(PUBLIC));
     Ok(Options {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)),
-        registries: args.registries.iter().map(|text| registry_at(text)).collect::<Result<_, _>>()?,
+        registries: private.into_iter().map(|text| registry_at(text)).collect::<Result<_, _>>()?,
+        public_port: public.into_iter().map(|text| public_port(text)).next_back().transpose()?,
         tls: args.tls.map(|port| TlsOptions { port, ..TlsOptions::default() }),
         state_dir: state,
         cross_account: if args.deny_cross_account { CrossAccount::Deny } else { CrossAccount::Allow },
@@ -54,14 +61,37 @@ fn options(args: &EmulateArgs, state: Option<PathBuf>) -> Result<Options, Comman
     })
 }
 
+/// What `--registry` for ECR Public starts with.
+const PUBLIC: &str = "public.ecr.aws=";
+
+/// `public.ecr.aws=5002`
+fn public_port(text: &str) -> Result<u16, CommandError> {
+    host_and_port(text).map(|(_, port)| port)
+}
+
+fn host_and_port(text: &str) -> Result<(&str, u16), CommandError> {
+    let (host, port) = text.rsplit_once('=').ok_or_else(|| refused(text, "has no `=PORT`"))?;
+    Ok((host, port.parse().map_err(|_| refused(text, "has no port number after the `=`"))?))
+}
+
+fn refused(text: &str, why: &str) -> CommandError {
+    CommandError::new(exit_code::BAD_CONFIGURATION, format!("`--registry {text}` {why}"))
+        .hint("--registry 000000000001.dkr.ecr.eu-west-1.amazonaws.com=5001")
+}
+
+/// A seed file is configuration, and what it leads to may fail as the emulator may.
+fn refused_seed(error: SeedError) -> CommandError {
+    let code = match &error {
+        SeedError::State(_) | SeedError::Runtime(_) => exit_code::EMULATOR_FAILED,
+        _ => exit_code::BAD_CONFIGURATION,
+    };
+    CommandError::from_error(code, &error).maybe_hint(error.hint())
+}
+
 /// `000000000001.dkr.ecr.eu-west-1.amazonaws.com=5001`
 fn registry_at(text: &str) -> Result<RegistryAt, CommandError> {
-    let refused = |why: &str| {
-        CommandError::new(exit_code::BAD_CONFIGURATION, format!("`--registry {text}` {why}"))
-            .hint("--registry 000000000001.dkr.ecr.eu-west-1.amazonaws.com=5001")
-    };
-    let (host, port) = text.rsplit_once('=').ok_or_else(|| refused("has no `=PORT`"))?;
-    let port = port.parse().map_err(|_| refused("has no port number after the `=`"))?;
+    let refused = |why: &str| refused(text, why);
+    let (host, port) = host_and_port(text)?;
     let registry =
         Registry::parse(host).map_err(|error| refused(&format!("is not an ECR registry: {error}")))?;
     let account = registry.account().ok_or_else(|| refused("is not a private registry"))?;
@@ -129,6 +159,12 @@ mod tests {
     fn a_registry_is_named_by_its_real_host_and_a_port() {
         let parsed = registry_at("000000000001.dkr.ecr.eu-west-1.amazonaws.com=5001").unwrap();
         assert_eq!((parsed.account.to_string().as_str(), parsed.port), ("000000000001", 5001));
+    }
+
+    #[test]
+    fn ecr_public_is_named_by_its_host_too() {
+        assert_eq!(public_port("public.ecr.aws=5002").unwrap(), 5002);
+        assert!(public_port("public.ecr.aws=x").is_err());
     }
 
     #[test]

@@ -105,6 +105,18 @@ fn accept(
     Ok(digest)
 }
 
+/// Lists a manifest that did not come by a request.
+pub(crate) fn import(
+    store: &Store,
+    repository: &mut Repository,
+    said_type: &str,
+    text: &[u8],
+    pushed: i64,
+) -> Result<Digest, RegistryError> {
+    let document = Document::read(text, media_type(said_type)?)?;
+    accept(store, repository, document, text, pushed)
+}
+
 /// Deletes an image by digest, with its tags, or a tag, with its image if it was the last: as BatchDeleteImage does,
 /// for which the registry answers with the distribution specification's 202.
 pub(super) async fn delete(place: &Place, reference: &str) -> Result<Response, RegistryError> {

@@ -6,7 +6,7 @@
 mod auth;
 mod blobs;
 mod conversion;
-mod documents;
+pub(crate) mod documents;
 mod errors;
 pub(crate) mod manifests;
 pub(crate) mod names;

@@ -23,7 +23,7 @@ use crate::iam;
 use crate::store::RepositoryKey;
 
 /// The largest layer that ECR takes (Amazon ECR user guide, service quotas).
-const MAX_BLOB: u64 = 52_000 * 1024 * 1024;
+pub(crate) const MAX_BLOB: u64 = 52_000 * 1024 * 1024;
 /// How much arrives before it is hashed and written; an upload in progress costs about this much memory.
 const BATCH: usize = 512 * 1024;
 /// How long a client may send nothing in the middle of a body.

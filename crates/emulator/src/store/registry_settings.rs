@@ -39,6 +39,11 @@ impl RegistrySettings {
         Ok(())
     }
 
+    /// Adds a template, or puts it in the place of the one for the same prefix.
+    pub(crate) fn put_template(&mut self, prefix: TemplatePrefix, template: CreationTemplate) {
+        self.templates.insert(prefix, template);
+    }
+
     pub(crate) fn remove_template(
         &mut self,
         prefix: &TemplatePrefix,

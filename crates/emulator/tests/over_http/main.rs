@@ -23,5 +23,6 @@ mod manifests;
 mod permissions;
 mod public_registry;
 mod registry_access;
+mod seed;
 mod signatures;
 mod tls;

@@ -1,0 +1,286 @@
+//! What a seed file means.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::path::Path;
+use std::str::FromStr;
+
+use toml::{Spanned, Value};
+
+use super::fault::Text;
+use super::written::{self, Mutability, Written};
+use super::{Seed, SeedError, SeededImage, SeededRegistry, SeededRepository, read_limited};
+use crate::accounts::{AccountId, PlaceError, Region, Registry, RegistryId};
+use crate::iam::policy::{Attached, Policy};
+use crate::options::Identity;
+use crate::registry::public::is_alias;
+use crate::store::{AppliedFor, CreationTemplate, RepositoryKey};
+use crate::sts::is_role_name;
+
+/// The most that any policy of AWS takes ("Amazon ECR service quotas": 10,240 characters of at most 4 bytes).
+const MAX_POLICY_FILE: u64 = 40 * 1024;
+
+/// Understands the text of the seed file at `path`.
+pub(super) fn parse(content: &[u8], path: &Path) -> Result<Seed, SeedError> {
+    let text = match std::str::from_utf8(content) {
+        Ok(text) => Text { path, text },
+        Err(error) => {
+            let valid = String::from_utf8_lossy(&content[..error.valid_up_to()]);
+            let end = valid.len()..valid.len();
+            return Err(Text { path, text: &valid }.fault(end, "a byte that is not UTF-8 text"));
+        }
+    };
+    let written: Written = toml::from_str(text.text)
+        .map_err(|error| text.fault(error.span().unwrap_or_default(), error.message()))?;
+    let mut meaning = Meaning { text, seed: Seed::default() };
+    meaning.take(written)?;
+    Ok(meaning.seed)
+}
+
+/// What was understood so far, with the text at hand for the places of faults.
+struct Meaning<'a> {
+    text: Text<'a>,
+    seed: Seed,
+}
+
+impl Meaning<'_> {
+    fn take(&mut self, written: Written) -> Result<(), SeedError> {
+        let mut aliases = BTreeMap::new();
+        for account in written.account {
+            let id = self.account(Some(&account.id))?;
+            if let Some(alias) = account.public_alias {
+                if !is_alias(alias.get_ref()) {
+                    let message = format!("`{}` is not an alias of ECR Public", alias.get_ref());
+                    return Err(self.text.fault(alias.span(), message));
+                }
+                self.once(&alias, aliases.insert(alias.get_ref().clone(), id).is_none())?;
+            }
+        }
+        self.seed.public_aliases = aliases;
+        self.seed.public_port = written.public_registry.map(|public| public.port);
+        self.seed.users = self.identities(written.user)?;
+        self.seed.roles = self.identities(written.role)?;
+        for registry in written.registry {
+            let registry = self.registry(registry)?;
+            self.seed.registries.push(registry);
+        }
+        for repository in written.repository {
+            let repository = self.repository(repository)?;
+            self.seed.repositories.push(repository);
+        }
+        Ok(())
+    }
+
+    fn identities(&mut self, written: Vec<written::Identity>) -> Result<Vec<Identity>, SeedError> {
+        let mut seen = BTreeSet::new();
+        let mut identities = Vec::new();
+        for identity in written {
+            let account = self.account(identity.account.as_ref())?;
+            let name = identity.name.get_ref().clone();
+            if !is_role_name(&name) {
+                let hint = "use at most 64 letters, digits and characters of `_+=,.@-`".to_owned();
+                let message = format!("`{name}` is not a name that IAM takes");
+                return Err(self.text.fault_with_hint(identity.name.span(), message, Some(hint)));
+            }
+            self.once(&identity.name, seen.insert((account, name.clone())))?;
+            let policies = identity.policies.iter().map(|policy| self.policy(policy, Attached::Identity));
+            let policies =
+                policies.map(|policy| Ok(policy?.text().to_owned())).collect::<Result<_, SeedError>>()?;
+            identities.push(Identity { account, name, policies, tags: identity.tags });
+        }
+        Ok(identities)
+    }
+
+    fn registry(&mut self, written: written::Registry) -> Result<SeededRegistry, SeedError> {
+        let (account, region) = (self.account(Some(&written.account))?, self.region(Some(&written.region))?);
+        let id = RegistryId { account, region };
+        self.once(&written.account, self.seed.registries.iter().all(|other| other.id != id))?;
+        let mut templates: Vec<(_, CreationTemplate)> = Vec::new();
+        for template in written.template {
+            let prefix = self.parsed(&template.prefix, "the beginning of repository names, or ROOT")?;
+            self.once(&template.prefix, templates.iter().all(|(other, _)| *other != prefix))?;
+            let policy =
+                template.policy.map(|policy| self.policy(&policy, Attached::Repository)).transpose()?;
+            let template = CreationTemplate {
+                description: template.description,
+                applied_for: BTreeSet::from([AppliedFor::CreateOnPush]),
+                immutable: template.mutability == Mutability::Immutable,
+                tags: template.tags,
+                policy,
+                custom_role_arn: None,
+                created: 0,
+            };
+            templates.push((prefix, template));
+        }
+        Ok(SeededRegistry { id, port: written.port, blob_mounting: written.blob_mounting, templates })
+    }
+
+    fn repository(&mut self, written: written::Repository) -> Result<SeededRepository, SeedError> {
+        let account = self.account(written.account.as_ref())?;
+        let registry = match (written.public, &written.region) {
+            (true, Some(region)) => {
+                return Err(self.text.fault(region.span(), "a public repository has no region"));
+            }
+            (true, None) => Registry::Public(account),
+            (false, region) => RegistryId { account, region: self.region(region.as_ref())? }.into(),
+        };
+        let name = self.parsed(
+            &written.name,
+            "a repository name: 2 to 256 lower-case letters, digits, `.`, `_`, `-`, `/`",
+        )?;
+        let key = RepositoryKey { registry, name };
+        self.once(&written.name, self.seed.repositories.iter().all(|other| other.key != key))?;
+        if let Some(policy) = written.policy.as_ref().filter(|_| written.public) {
+            return Err(self
+                .text
+                .fault(policy.span(), "the emulator evaluates no policies of public repositories"));
+        }
+        let policy = written.policy.map(|policy| self.policy(&policy, Attached::Repository)).transpose()?;
+        let images = written.image.into_iter().map(|image| self.image(image)).collect::<Result<_, _>>()?;
+        let immutable = written.mutability == Mutability::Immutable;
+        Ok(SeededRepository { key, immutable, policy, tags: written.tags, images })
+    }
+
+    fn image(&self, written: written::Image) -> Result<SeededImage, SeedError> {
+        let tags = written.tags.iter().map(|tag| self.parsed(tag, "a tag")).collect::<Result<_, _>>()?;
+        Ok(SeededImage { from: self.beside(&written.from), reference: written.reference, tags })
+    }
+
+    /// A policy as the text of its JSON, as a table, or as `{ file = "…" }`.
+    fn policy(&self, written: &Spanned<Value>, to: Attached) -> Result<Policy, SeedError> {
+        let fault = |message: &dyn Display| self.text.fault(written.span(), message);
+        let json = match written.get_ref() {
+            Value::String(text) => text.clone(),
+            Value::Table(table) => match table.get("file") {
+                Some(Value::String(file)) if table.len() == 1 => {
+                    let path = self.beside(Path::new(file));
+                    let text = read_limited(&path, MAX_POLICY_FILE).map_err(|error| fault(&error))?;
+                    String::from_utf8(text)
+                        .map_err(|_| fault(&format!("`{}` is not text", path.display())))?
+                }
+                _ => serde_json::to_string(table).map_err(|error| fault(&error))?,
+            },
+            _ => return Err(fault(&"a policy is a JSON text, a table, or `{ file = \"…\" }`")),
+        };
+        Policy::attached(&json, to).map_err(|error| fault(&error))
+    }
+
+    fn beside(&self, path: &Path) -> std::path::PathBuf {
+        self.text.path.parent().unwrap_or(Path::new("")).join(path)
+    }
+
+    /// The account that is meant, from now on one that the emulator knows; the first one, if none is written.
+    fn account(&mut self, written: Option<&Spanned<String>>) -> Result<AccountId, SeedError> {
+        let account = written.map_or(Ok(AccountId::default()), |written| self.place(written))?;
+        self.seed.accounts.insert(account);
+        Ok(account)
+    }
+
+    fn region(&self, written: Option<&Spanned<String>>) -> Result<Region, SeedError> {
+        written.map_or(Ok(Region::default()), |written| self.place(written))
+    }
+
+    fn place<T: FromStr<Err = PlaceError>>(&self, written: &Spanned<String>) -> Result<T, SeedError> {
+        written
+            .get_ref()
+            .parse()
+            .map_err(|error: PlaceError| self.text.fault_with_hint(written.span(), &error, error.hint()))
+    }
+
+    fn parsed<T: FromStr>(&self, written: &Spanned<String>, what: &str) -> Result<T, SeedError> {
+        let message = || format!("`{}` is not {what}", written.get_ref());
+        written.get_ref().parse().map_err(|_| self.text.fault(written.span(), message()))
+    }
+
+    /// A fault unless something is named here for the first time.
+    fn once(&self, written: &Spanned<String>, is_first: bool) -> Result<(), SeedError> {
+        if is_first {
+            return Ok(());
+        }
+        Err(self.text.fault(written.span(), format!("`{}` is there already", written.get_ref())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parsed(text: &str) -> Result<Seed, SeedError> {
+        parse(text.as_bytes(), Path::new("folder/seed.toml"))
+    }
+
+    fn fault(text: &str) -> (usize, usize, String) {
+        match parsed(text).unwrap_err() {
+            SeedError::Fault { line, column, message, .. } => (line, column, message),
+            error => panic!("{error:?}"),
+        }
+    }
+
+    #[test]
+    fn an_empty_seed_is_a_seed() {
+        let seed = parsed("# nothing\n").unwrap();
+        assert!(seed.accounts.is_empty() && seed.repositories.is_empty());
+    }
+
+    #[test]
+    fn faults_have_a_line_and_a_column() {
+        assert_eq!(fault("[[user]]\nname = \"a\"\nkeys = 1\n").0, 3);
+        assert!(fault("[[user]]\nname = \"a\"\nkeys = 1\n").2.contains("unknown field `keys`"));
+        let (line, column, message) = fault("[[user]]\naccount = \"123456789012\"\nname = \"a\"\n");
+        assert_eq!((line, column), (2, 11));
+        assert!(message.contains("is not an emulated one"), "{message}");
+        assert_eq!(fault("[[repository]]\nname = \"A\"\n").0, 2);
+        assert_eq!(fault("[[repository]]\nname = \"ab\"\nregion = \"x\"\n").0, 3);
+        assert_eq!(fault("[[repository]]\nname = \"ab\"\npublic = true\nregion = \"us-east-1\"\n").0, 4);
+        assert_eq!(fault("[[repository]]\nname = \"ab\"\n[[repository]]\nname = \"ab\"\n").0, 4);
+        assert_eq!(fault("[[repository]]\nname = \"ab\"\npolicy = 1\n").0, 3);
+        assert_eq!(fault("[[role]]\nname = \"a\"\npolicies = [\n  '{}',\n]\n").0, 4);
+        assert_eq!(fault("[[role]]\nname = \"a b\"\n").0, 2);
+        assert_eq!(fault("[[user]]\nname = \"a\"\n[[user]]\nname = \"a\"\n").0, 4);
+        assert_eq!(fault("[[account]]\nid = \"000000000001\"\npublic_alias = \"A\"\n").0, 3);
+        assert_eq!(fault("x = é").0, 1);
+        let not_text = parse(b"# a\n\xff", Path::new("s")).unwrap_err();
+        assert!(matches!(not_text, SeedError::Fault { line: 2, column: 1, .. }), "{not_text:?}");
+    }
+
+    #[test]
+    fn a_policy_is_a_text_a_table_or_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("seed.toml");
+        let json = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+        std::fs::write(folder.path().join("all.json"), json).unwrap();
+        let table =
+            r#"{ Version = "2012-10-17", Statement = { Effect = "Allow", Action = "*", Resource = "*" } }"#;
+        let text =
+            format!("[[role]]\nname = \"a\"\npolicies = ['{json}', {table}, {{ file = \"all.json\" }}]\n");
+        let seed = parse(text.as_bytes(), &path).unwrap();
+        let policies: Vec<Policy> = seed.roles[0]
+            .policies
+            .iter()
+            .map(|text| Policy::attached(text, Attached::Identity).unwrap())
+            .collect();
+        assert_eq!((policies.len(), policies[0].text()), (3, json));
+        assert!(policies.iter().all(|policy| policy.text().contains("Allow")));
+        let missing = "[[role]]\nname = \"a\"\npolicies = [{ file = \"none.json\" }]\n";
+        assert!(matches!(parse(missing.as_bytes(), &path), Err(SeedError::Fault { line: 3, .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_seed_or_an_error(text in any::<String>(), bytes: Vec<u8>) {
+            let _ = parsed(&text);
+            let _ = parse(&bytes, Path::new("seed.toml"));
+        }
+
+        #[test]
+        fn any_table_is_a_seed_or_an_error(
+            table in "(account|user|role|registry|repository|repository.image|registry.template|other)",
+            key in "(id|account|name|region|port|policies|policy|tags|from|prefix|mutability|public|x)",
+            value in "([\"']?[ -~]{0,20}[\"']?|\\[[ -~]{0,20}\\]|\\{[ -~]{0,20}\\}|[0-9-]{1,9})",
+        ) {
+            let _ = parsed(&format!("[[{table}]]\nname = \"ab\"\n{key} = {value}\n"));
+            let _ = parsed(&format!("[[{table}]]\n{key} = {value}\n"));
+        }
+    }
+}
