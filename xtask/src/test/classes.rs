@@ -18,10 +18,13 @@ pub(super) enum Class {
     Peer,
     /// The AWS CLI.
     AwsCli,
+    /// skopeo.
+    Skopeo,
 }
 
 impl Class {
-    pub(super) const ALL: [Self; 4] = [Self::Engine, Self::RootNamespaces, Self::Peer, Self::AwsCli];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Engine, Self::RootNamespaces, Self::Peer, Self::AwsCli, Self::Skopeo];
 
     /// The beginning of the names of its targets.
     fn prefix(self) -> &'static str {
@@ -30,6 +33,7 @@ impl Class {
             Self::RootNamespaces => "rootns",
             Self::Peer => "peer",
             Self::AwsCli => "awscli",
+            Self::Skopeo => "skopeo",
         }
     }
 
@@ -76,6 +80,7 @@ mod tests {
         assert_eq!(Class::of("rootns"), Some(Class::RootNamespaces));
         assert_eq!(Class::of("peer_wire"), Some(Class::Peer));
         assert_eq!(Class::of("awscli"), Some(Class::AwsCli));
+        assert_eq!(Class::of("skopeo"), Some(Class::Skopeo));
         assert_eq!(Class::of("cli"), None);
         assert_eq!(Class::of("an_engine"), None);
     }

@@ -105,6 +105,10 @@ impl Steps {
                     Some(_) => Ok(()),
                     None => Err("`aws` is not installed".to_owned()),
                 },
+                Class::Skopeo => match outside::program("skopeo") {
+                    Some(_) => Ok(()),
+                    None => Err("`skopeo` is not installed".to_owned()),
+                },
                 Class::Peer => peer::program()
                     .map(|program| self.environment.push(("ECRU_PEER", program.into())))
                     .map_err(|error| format!("there is no peer: {error:#}")),

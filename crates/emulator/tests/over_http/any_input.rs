@@ -84,6 +84,7 @@ fn any_path_method_and_body_get_an_answer() {
         "blobs",
         "uploads",
         "manifests",
+        "referrers",
         "tags",
         "list",
         "latest",

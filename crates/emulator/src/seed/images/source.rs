@@ -20,11 +20,18 @@ const MAX_EXTENDED_HEADER: u64 = 64 * 1024;
 #[derive(Debug)]
 pub(super) enum Source {
     Folder(PathBuf),
-    Archive {
-        file: File,
-        /// Position and size.
-        entries: BTreeMap<String, (u64, u64)>,
+    Archive { file: File, entries: BTreeMap<String, Entry> },
+}
+
+/// A file of an archive.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Entry {
+    File {
+        position: u64,
+        size: u64,
     },
+    /// Never followed. Archives have links for readers of older formats, beside the files themselves.
+    Link,
 }
 
 impl Source {
@@ -54,7 +61,11 @@ impl Source {
                 Ok((file.take(size), size))
             }
             Self::Archive { file, entries } => {
-                let (position, size) = *entries.get(name).ok_or_else(|| ImportError::Missing(name.into()))?;
+                let (position, size) = match entries.get(name) {
+                    Some(Entry::File { position, size }) => (*position, *size),
+                    Some(Entry::Link) => return Err(ImportError::Link(name.into())),
+                    None => return Err(ImportError::Missing(name.into())),
+                };
                 let mut file = file.try_clone()?;
                 file.seek(SeekFrom::Start(position))?;
                 Ok((file.take(size), size))
@@ -94,9 +105,9 @@ fn file_in(folder: &Path, name: &str) -> Result<File, ImportError> {
     opened(&path)
 }
 
-/// The files of a tar archive. Their names must stay within it, and none may be a link, though nothing is unpacked:
-/// such an archive was made to harm those who do.
-fn entries_of(file: &File) -> Result<BTreeMap<String, (u64, u64)>, ImportError> {
+/// The files of a tar archive. Their names must stay within it, though nothing is unpacked: an archive with others was
+/// made to harm those who do.
+fn entries_of(file: &File) -> Result<BTreeMap<String, Entry>, ImportError> {
     let mut archive = Archive::new(file);
     let mut entries = BTreeMap::new();
     // Without `raw`, headers with long names are read into memory, however long they say that they are.
@@ -108,12 +119,15 @@ fn entries_of(file: &File) -> Result<BTreeMap<String, (u64, u64)>, ImportError> 
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         match entry.header().entry_type() {
             EntryType::Regular | EntryType::Continuous => {
-                entries.insert(name_within(&name)?, (entry.raw_file_position(), entry.size()));
+                let (position, size) = (entry.raw_file_position(), entry.size());
+                entries.insert(name_within(&name)?, Entry::File { position, size });
             }
             EntryType::Directory => {
                 name_within(&name)?;
             }
-            EntryType::Link | EntryType::Symlink => return Err(ImportError::Link(name)),
+            EntryType::Link | EntryType::Symlink => {
+                entries.insert(name_within(&name)?, Entry::Link);
+            }
             EntryType::XHeader | EntryType::XGlobalHeader if entry.size() <= MAX_EXTENDED_HEADER => {
                 let mut records = Vec::new();
                 entry.read_to_end(&mut records)?;
