@@ -17,6 +17,8 @@ pub struct Addresses {
     pub blob: SocketAddr,
     /// The Unix socket that serves the same as `main`.
     pub unix: Option<PathBuf>,
+    /// The control address.
+    pub control: Option<SocketAddr>,
     /// Where everything is served over TLS.
     pub tls: Option<TlsAddresses>,
 }

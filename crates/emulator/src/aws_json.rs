@@ -30,6 +30,11 @@ impl JsonError {
         Self { status: StatusCode::BAD_REQUEST, code, message: message.into() }
     }
 
+    /// An error with a status of its own.
+    pub(crate) fn with_status(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, ..Self::new(code, message) }
+    }
+
     pub(crate) fn invalid_parameter(name: &str, constraint: &str) -> Self {
         let message = format!("Invalid parameter at '{name}' failed to satisfy constraint: '{constraint}'");
         Self::new("InvalidParameterException", message)

@@ -22,7 +22,11 @@ const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 pub(crate) type Parameters = BTreeMap<String, String>;
 
 pub(crate) async fn body(body: Body) -> Result<Bytes, QueryError> {
-    Ok(request_body::read(body, MAX_BODY).await?)
+    Ok(read(body).await?)
+}
+
+pub(crate) async fn read(body: Body) -> Result<Bytes, BodyError> {
+    request_body::read(body, MAX_BODY).await
 }
 
 pub(crate) fn parameters(body: &[u8]) -> Parameters {

@@ -6,8 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// An operation that the emulator knows, as `(service, name)`.
-type Operation = (&'static str, &'static str);
+use crate::operations::Operation;
 
 /// Counts since the emulator started. Calls that were refused count too: AWS bills and throttles them alike.
 #[derive(Debug, Default)]
@@ -16,6 +15,11 @@ pub(crate) struct Calls(Mutex<BTreeMap<Operation, u64>>);
 impl Calls {
     pub(crate) fn count(&self, service: &'static str, operation: &'static str) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry((service, operation)).or_default() += 1;
+    }
+
+    /// What was counted so far, from which on it counts anew.
+    pub(crate) fn take(&self) -> CallCounts {
+        CallCounts(std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     pub(crate) fn snapshot(&self) -> CallCounts {

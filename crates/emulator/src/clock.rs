@@ -51,6 +51,15 @@ pub(crate) fn rfc3339(time: OffsetDateTime) -> String {
     format!("{date}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// A time as HTTP writes it in `Date` (RFC 9110 §5.6.7).
+pub(crate) fn http_date(time: OffsetDateTime) -> String {
+    let time = time.to_offset(time::UtcOffset::UTC);
+    let (weekday, month) = (time.weekday().to_string(), time.month().to_string());
+    let (day, year, hour) = (time.day(), time.year(), time.hour());
+    let (minute, second) = (time.minute(), time.second());
+    format!("{weekday:.3}, {day:02} {month:.3} {year} {hour:02}:{minute:02}:{second:02} GMT")
+}
+
 /// A time as AWS writes it in JSON 1.1: seconds since 1970, with milliseconds as the fraction.
 pub(crate) fn epoch_seconds(time: OffsetDateTime) -> f64 {
     time.unix_timestamp() as f64 + f64::from(time.millisecond()) / 1000.0
@@ -66,5 +75,6 @@ mod tests {
             OffsetDateTime::from_unix_timestamp(1_757_147_299).unwrap() + time::Duration::milliseconds(250);
         assert_eq!(rfc3339(time), "2025-09-06T08:28:19Z");
         assert_eq!(epoch_seconds(time), 1_757_147_299.25);
+        assert_eq!(http_date(time), "Sat, 06 Sep 2025 08:28:19 GMT");
     }
 }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
+use tokio_util::sync::CancellationToken;
 
 use crate::calls::Calls;
 use crate::clock::Clock;
+use crate::faults::Faults;
 use crate::iam::Identities;
 use crate::imds::Instance;
 use crate::layer_bucket::BucketAddresses;
@@ -14,6 +16,7 @@ use crate::principals::Principals;
 use crate::registry::Door;
 use crate::registry::public::PublicAliases;
 use crate::registry::uploads::Uploads;
+use crate::requests::RequestLog;
 use crate::seal::Seal;
 use crate::sites::Site;
 use crate::store::Store;
@@ -30,11 +33,25 @@ pub(crate) struct Cloud {
     pub(crate) identities: Identities,
     pub(crate) public_aliases: PublicAliases,
     pub(crate) quirks: Quirks,
+    pub(crate) faults: Faults,
+    pub(crate) requests: RequestLog,
+    /// Cancelled when somebody asks by the control address that the emulator end.
+    pub(crate) stop_requested: CancellationToken,
+}
+
+tokio::task_local! {
+    /// How far the clock is off for the request that this task handles.
+    static CLOCK_ERROR: Duration;
+}
+
+/// What `handle` gives when every look at the clock in it is off by `error`.
+pub(crate) async fn with_clock_off_by<T>(error: Duration, handle: impl Future<Output = T>) -> T {
+    CLOCK_ERROR.scope(error, handle).await
 }
 
 impl Cloud {
     pub(crate) fn now(&self) -> OffsetDateTime {
-        self.clock.now()
+        self.clock.now() + CLOCK_ERROR.try_with(|error| *error).unwrap_or_default()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::accounts::{AccountId, Region, RegistryId};
 use crate::addresses::Addresses;
 use crate::calls::{CallCounts, Calls};
 use crate::cloud::{Cloud, blocking};
+use crate::faults::{Fault, FaultState, Faults, TooManyFaults};
 use crate::iam::policy::PolicyError;
 use crate::iam::{Identities, IdentityName, InvalidIdentity};
 use crate::imds::Instance;
@@ -19,12 +20,14 @@ use crate::options::{Identity, Options, RegistryAt};
 use crate::principals::{AccessKeys, DEFAULT_USER, Principals};
 use crate::registry::public::{self, PublicAliases};
 use crate::registry::uploads::Uploads;
+use crate::requests::{RequestLog, RequestRecord};
 use crate::seal::Seal;
 use crate::seed::{Seed, SeedError};
 use crate::sockets::Sockets;
 use crate::store::{RepositoryKey, Settings, StateFolder, Store, StoreError};
 use crate::sts::is_role_name;
 use crate::tls::TlsError;
+use tokio_util::sync::CancellationToken;
 
 /// An emulator that runs. Dropping it closes its ports and removes its temporary files at once;
 /// [`Emulator::stop`] lets requests in progress end first.
@@ -40,6 +43,7 @@ impl Emulator {
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let registries = registries_of(&options)?;
         let identities = Identities::new(&options.users, &options.roles, options.cross_account)?;
+        let faults = Faults::new(options.faults.clone())?;
         let state_dir = options.state_dir.clone();
         let open = move || {
             let folder = StateFolder::take(state_dir.as_deref())?;
@@ -64,6 +68,9 @@ impl Emulator {
             public_aliases: PublicAliases::new(options.public_aliases),
             quirks: options.quirks,
             clock: options.clock,
+            faults,
+            requests: RequestLog::default(),
+            stop_requested: CancellationToken::new(),
         });
         let listeners = sockets.serve(&cloud);
         Ok(Self { listeners, cloud, addresses, _folder: folder })
@@ -140,8 +147,34 @@ impl Emulator {
         self.cloud.calls.snapshot()
     }
 
+    /// Forgets how often operations have been called.
+    pub fn reset_calls(&self) {
+        self.cloud.calls.take();
+    }
+
+    /// The last 1,000 requests, the oldest first, without secrets.
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.cloud.requests.snapshot()
+    }
+
+    /// The faults that are set, with how many requests each has struck.
+    pub fn faults(&self) -> Vec<FaultState> {
+        self.cloud.faults.states()
+    }
+
+    /// Sets faults in place of all others. Of those that are for a request, the first whose turn it is strikes.
+    pub fn set_faults(&self, faults: Vec<Fault>) -> Result<(), TooManyFaults> {
+        self.cloud.faults.replace(faults)
+    }
+
+    /// Waits until somebody asks by the control address that the emulator end. [`Emulator::stop`] ends it.
+    pub async fn stop_requested(&self) {
+        self.cloud.stop_requested.cancelled().await;
+    }
+
     /// Closes the ports, waits up to five seconds for requests in progress, and ends.
     pub async fn stop(mut self) {
+        self.cloud.faults.end_waits();
         self.listeners.drain().await;
     }
 }
@@ -238,6 +271,9 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
+    /// There are more faults than an emulator takes.
+    #[error(transparent)]
+    Faults(#[from] TooManyFaults),
     /// The state folder cannot be used.
     #[error(transparent)]
     State(#[from] StoreError),
@@ -282,6 +318,7 @@ impl StartError {
                 _ => None,
             },
             Self::State(error) => error.hint(),
+            Self::Faults(error) => error.hint(),
             _ => None,
         }
     }

@@ -72,16 +72,20 @@ pub(crate) async fn answer(
         return refusal(StatusCode::NOT_FOUND);
     }
     match (path.as_str(), method) {
-        ("api/token", Method::PUT) => {
-            cloud.calls.count("imds", "PutToken");
-            put_token(cloud, &headers).unwrap_or_else(refusal)
-        }
+        ("api/token", Method::PUT) => put_token(cloud, &headers).unwrap_or_else(refusal),
         ("api/token", _) => refusal(StatusCode::METHOD_NOT_ALLOWED),
-        (path, Method::GET) => {
-            cloud.calls.count("imds", item_name(path));
-            get(cloud, path, &headers).unwrap_or_else(refusal)
-        }
+        (path, Method::GET) => get(cloud, path, &headers).unwrap_or_else(refusal),
         _ => refusal(StatusCode::METHOD_NOT_ALLOWED),
+    }
+}
+
+/// The operation as the call counters name it, for a path below `/latest/`.
+pub(crate) fn operation(method: &Method, path: &str) -> Option<&'static str> {
+    match (path, method) {
+        ("api/token", &Method::PUT) => Some("PutToken"),
+        ("api/token", _) => None,
+        (path, &Method::GET) => Some(item_name(path)),
+        _ => None,
     }
 }
 
@@ -191,7 +195,7 @@ fn is_valid_token(seal: &Seal, token: &[u8], now: OffsetDateTime) -> bool {
 }
 
 /// An error page as the service writes it.
-fn refusal(status: StatusCode) -> Response {
+pub(crate) fn refusal(status: StatusCode) -> Response {
     let title = format!("{} - {}", status.as_u16(), status.canonical_reason().unwrap_or_default());
     let page = format!(
         "<?xml version=\"1.0\" encoding=\"iso-8859-1\"?>\n<html>\n <head>\n  <title>{title}</title>\n </head>\n \

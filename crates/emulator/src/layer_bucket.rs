@@ -68,7 +68,6 @@ async fn get_object(
     headers: HeaderMap,
 ) -> Response {
     let cloud = &entrance.cloud;
-    cloud.calls.count("s3", "GetObject");
     let allowed = || {
         if headers.contains_key(AUTHORIZATION) {
             return Err(BucketError::TwoAuthMechanisms);

@@ -5,21 +5,24 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::Service as _;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::seats::{Seat, Seats};
 
 /// How long a client may take to send a request's head, or to send another request at all.
 const HEAD_DEADLINE: Duration = Duration::from_secs(30);
@@ -33,6 +36,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The head of a request: a registry password alone takes about 1 KiB of it.
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_CONNECTIONS: usize = 4096;
+/// What stands apart has few clients, and seats that no others can take.
+const MAX_CONNECTIONS_APART: usize = 64;
 
 /// A socket that listens.
 pub(crate) enum Socket {
@@ -93,7 +98,7 @@ pub(crate) async fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFi
 pub(crate) struct Listeners {
     sockets: Vec<Arc<Socket>>,
     tasks: TaskTracker,
-    connections: Arc<Semaphore>,
+    seats: Arc<Seats>,
     draining: CancellationToken,
     broken_off: CancellationToken,
 }
@@ -103,7 +108,7 @@ impl Listeners {
         Self {
             sockets: Vec::new(),
             tasks: TaskTracker::new(),
-            connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            seats: Seats::new(MAX_CONNECTIONS),
             draining: CancellationToken::new(),
             broken_off: CancellationToken::new(),
         }
@@ -111,6 +116,15 @@ impl Listeners {
 
     /// Serves whatever connects to `socket`, from now on.
     pub(crate) fn serve(&mut self, socket: Socket, router: Router) {
+        self.serve_with(self.seats.clone(), socket, router);
+    }
+
+    /// The same for what must remain reachable whatever the clients of the others do.
+    pub(crate) fn serve_apart(&mut self, socket: Socket, router: Router) {
+        self.serve_with(Seats::new(MAX_CONNECTIONS_APART), socket, router);
+    }
+
+    fn serve_with(&mut self, seats: Arc<Seats>, socket: Socket, router: Router) {
         let socket = Arc::new(socket);
         let acceptor = Acceptor {
             // The task does not own its socket: so the socket closes when this struct lets go of it, and the port
@@ -118,7 +132,7 @@ impl Listeners {
             socket: Arc::downgrade(&socket),
             router,
             tasks: self.tasks.clone(),
-            connections: self.connections.clone(),
+            seats,
             draining: self.draining.clone(),
             broken_off: self.broken_off.clone(),
         };
@@ -146,7 +160,7 @@ struct Acceptor {
     socket: Weak<Socket>,
     router: Router,
     tasks: TaskTracker,
-    connections: Arc<Semaphore>,
+    seats: Arc<Seats>,
     draining: CancellationToken,
     broken_off: CancellationToken,
 }
@@ -158,7 +172,6 @@ impl Acceptor {
 
     async fn accept(&self) {
         loop {
-            let Ok(permit) = self.connections.clone().acquire_owned().await else { return };
             let accepted = poll_fn(|context| match self.socket.upgrade() {
                 Some(socket) => socket.poll_accept(context).map(Some),
                 None => Poll::Ready(None),
@@ -167,11 +180,12 @@ impl Acceptor {
                 None => return,
                 Some(Err(_)) => tokio::time::sleep(ACCEPT_PAUSE).await,
                 Some(Ok(connection)) => {
+                    let Some(seat) = self.seats.take().await else { return };
                     let (router, draining) = (self.router.clone(), self.draining.clone());
                     let broken_off = self.broken_off.clone();
                     self.tasks.spawn(async move {
-                        let _permit = permit;
-                        let _ = broken_off.run_until_cancelled(connection.serve(router, draining)).await;
+                        let _ =
+                            broken_off.run_until_cancelled(connection.serve(router, seat, draining)).await;
                     });
                 }
             }
@@ -180,23 +194,54 @@ impl Acceptor {
 }
 
 impl Connection {
-    async fn serve(self, router: Router, draining: CancellationToken) {
+    async fn serve(self, router: Router, seat: Seat, draining: CancellationToken) {
         match self {
             Self::Tcp(stream) => {
                 prepare(&stream);
-                serve_http(stream, router, draining).await;
+                if let Some(stream) = serve_http(stream, router, seat, draining).await {
+                    reset(&stream);
+                }
             }
-            Self::Unix(stream) => serve_http(stream, router, draining).await,
+            Self::Unix(stream) => drop(serve_http(stream, router, seat, draining).await),
             Self::Tls(stream, acceptor) => {
                 prepare(&stream);
-                if let Ok(Ok(stream)) =
-                    tokio::time::timeout(HANDSHAKE_DEADLINE, acceptor.accept(stream)).await
-                {
-                    serve_http(stream, router, draining).await;
+                let handshake = tokio::time::timeout(HANDSHAKE_DEADLINE, acceptor.accept(stream));
+                let shaken = tokio::select! {
+                    shaken = handshake => shaken,
+                    () = seat.given_up() => return,
+                };
+                let Ok(Ok(stream)) = shaken else { return };
+                if let Some(stream) = serve_http(stream, router, seat, draining).await {
+                    reset(stream.get_ref().0);
                 }
             }
         }
     }
+}
+
+/// A request's hold on the connection that it came by, for faults: it is in the request's extensions.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Link {
+    ended: CancellationToken,
+    by_reset: Arc<AtomicBool>,
+}
+
+impl Link {
+    /// Closes the connection at once, whatever it is doing.
+    pub(crate) fn close(&self) {
+        self.ended.cancel();
+    }
+
+    /// The same so that the client sees a reset and not an end.
+    pub(crate) fn reset(&self) {
+        self.by_reset.store(true, Ordering::Release);
+        self.ended.cancel();
+    }
+}
+
+/// Makes closing the stream a reset (SO_LINGER with a time of zero, socket(7)).
+fn reset(stream: &TcpStream) {
+    let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));
 }
 
 /// Sets what a connection can do without, so that failing to is no reason to refuse it.
@@ -207,21 +252,47 @@ fn prepare(stream: &TcpStream) {
     let _ = rustix::net::sockopt::set_tcp_user_timeout(stream, milliseconds);
 }
 
-/// Serves requests until the client goes. Once draining, the request in progress is the last.
-async fn serve_http(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
+/// Serves requests until the client goes, or has to. Once draining, the request in progress is the last. Gives the
+/// stream back if it is to be reset.
+async fn serve_http<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
     router: Router,
+    seat: Seat,
     draining: CancellationToken,
-) {
-    let connection = http1::Builder::new()
+) -> Option<S> {
+    let (router, link) = (TowerToHyperService::new(router), Link::default());
+    let handle = hyper::service::service_fn(|mut request: hyper::Request<hyper::body::Incoming>| {
+        seat.ask();
+        request.extensions_mut().insert(link.clone());
+        let answer = router.call(request);
+        let seat = &seat;
+        async move {
+            let answer = answer.await;
+            seat.wait();
+            answer
+        }
+    });
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_DEADLINE)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    let mut connection = pin!(connection);
-    // A connection that fails has lost its client: nobody is left to tell.
-    if draining.run_until_cancelled(connection.as_mut()).await.is_none() {
-        connection.as_mut().graceful_shutdown();
-        let _ = connection.await;
+        .serve_connection(TokioIo::new(stream), handle);
+    let mut leaving = false;
+    loop {
+        // A connection that fails has lost its client: nobody is left to tell.
+        tokio::select! {
+            biased;
+            () = link.ended.cancelled() => break,
+            _ = &mut connection => return None,
+            () = draining.cancelled(), if !leaving => {}
+            () = seat.given_up(), if !leaving => {
+                if !seat.has_asked() {
+                    return None;
+                }
+            }
+        }
+        Pin::new(&mut connection).graceful_shutdown();
+        leaving = true;
     }
+    link.by_reset.load(Ordering::Acquire).then(|| connection.into_parts().io.into_inner())
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::accounts::{AccountId, Region};
 use crate::clock::Clock;
+use crate::faults::Fault;
 
 /// How to start an emulator. The default listens on free ports of 127.0.0.1 and keeps nothing.
 #[derive(Debug, Clone)]
@@ -43,6 +44,10 @@ pub struct Options {
     pub quirks: Quirks,
     /// What expiries are measured by.
     pub clock: Clock,
+    /// What goes wrong from the start: [`Emulator::set_faults`](crate::Emulator::set_faults).
+    pub faults: Vec<Fault>,
+    /// The port of the control address, which gives out counters and requests and takes faults; 0 takes any free one.
+    pub control: Option<u16>,
 }
 
 impl Default for Options {
@@ -63,6 +68,8 @@ impl Default for Options {
             roles: Vec::new(),
             quirks: Quirks::default(),
             clock: Clock::system(),
+            faults: Vec::new(),
+            control: None,
         }
     }
 }

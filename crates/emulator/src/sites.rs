@@ -36,6 +36,11 @@ pub(crate) enum Site {
 }
 
 impl Site {
+    /// The site that a request names, or nothing for an AWS host that is not emulated.
+    pub(crate) fn of_request(parts: &Parts) -> Option<Self> {
+        Self::of_host(host_of(&parts.uri, &parts.headers))
+    }
+
     /// The site of a host name with or without a port, or nothing for an AWS host that is not emulated.
     fn of_host(host: &str) -> Option<Self> {
         let host = without_port(host).to_ascii_lowercase();
@@ -79,8 +84,7 @@ impl<S: Sync> FromRequestParts<S> for Site {
     type Rejection = (StatusCode, &'static str);
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        Self::of_host(host_of(&parts.uri, &parts.headers))
-            .ok_or((StatusCode::MISDIRECTED_REQUEST, "this AWS host is not emulated\n"))
+        Self::of_request(parts).ok_or((StatusCode::MISDIRECTED_REQUEST, "this AWS host is not emulated\n"))
     }
 }
 

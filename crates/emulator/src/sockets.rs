@@ -10,11 +10,13 @@ use tokio_rustls::TlsAcceptor;
 use crate::accounts::RegistryId;
 use crate::addresses::{Addresses, TlsAddresses};
 use crate::cloud::{Cloud, Entrance};
+use crate::control;
 use crate::emulator::StartError;
 use crate::layer_bucket;
 use crate::listener::{Listeners, Socket, SocketFile, bind_tcp, bind_unix};
 use crate::options::{Options, TlsOptions};
 use crate::registry::{Door, public};
+use crate::requests::{Listener, watched};
 use crate::routes;
 use crate::store::{StateFolder, StoreError};
 use crate::tls;
@@ -26,6 +28,7 @@ pub(crate) struct Sockets {
     registries: Vec<(Door, TcpListener)>,
     unix: Option<(UnixListener, SocketFile)>,
     tls: Option<TlsSockets>,
+    control: Option<(TcpListener, SocketAddr)>,
     pub(crate) addresses: Addresses,
 }
 
@@ -44,6 +47,7 @@ impl Sockets {
             registries: BTreeMap::from([(RegistryId::default().host(), localhost(main_address))]),
             blob: bucket_address,
             unix: options.unix_socket.clone(),
+            control: None,
             tls: None,
         };
         let mut listeners = Vec::new();
@@ -69,7 +73,12 @@ impl Sockets {
                 Some(bind_unix(path).await.map_err(failed)?)
             }
         };
-        Ok(Self { main, bucket, registries: listeners, unix, tls, addresses })
+        let control = match options.control {
+            None => None,
+            Some(port) => Some(bind_port("the control address", port).await?),
+        };
+        addresses.control = control.as_ref().map(|(_, address)| *address);
+        Ok(Self { main, bucket, registries: listeners, unix, tls, control, addresses })
     }
 
     /// Serves the cloud on all of them, from now on.
@@ -77,18 +86,25 @@ impl Sockets {
         let entrance = |door, secure| Entrance { cloud: cloud.clone(), door, secure };
         let default = entrance(Door::Private(RegistryId::default()), false);
         let mut listeners = Listeners::new();
-        listeners.serve(Socket::Tcp(self.main), routes::router(default.clone()));
-        listeners.serve(Socket::Tcp(self.bucket), layer_bucket::router(default.clone()));
+        let services = |entrance, listener| watched(routes::router(entrance), cloud, listener);
+        let bucket = |entrance, listener| watched(layer_bucket::router(entrance), cloud, listener);
+        listeners.serve(Socket::Tcp(self.main), services(default.clone(), Listener::Main));
+        listeners.serve(Socket::Tcp(self.bucket), bucket(default.clone(), Listener::Blobs));
         for (door, listener) in self.registries {
-            listeners.serve(Socket::Tcp(listener), routes::router(entrance(door, false)));
+            let entrance = entrance(door, false);
+            listeners.serve(Socket::Tcp(listener), services(entrance, Listener::Registry));
         }
         if let Some((listener, _file)) = self.unix {
-            listeners.serve(Socket::Unix { listener, _file }, routes::router(default));
+            listeners.serve(Socket::Unix { listener, _file }, services(default, Listener::Unix));
         }
         if let Some(tls) = self.tls {
             let secure = entrance(Door::Private(RegistryId::default()), true);
-            listeners.serve(Socket::Tls(tls.main, tls.acceptor.clone()), routes::router(secure.clone()));
-            listeners.serve(Socket::Tls(tls.bucket, tls.acceptor), layer_bucket::router(secure));
+            let main = services(secure.clone(), Listener::Tls);
+            listeners.serve(Socket::Tls(tls.main, tls.acceptor.clone()), main);
+            listeners.serve(Socket::Tls(tls.bucket, tls.acceptor), bucket(secure, Listener::TlsBlobs));
+        }
+        if let Some((listener, address)) = self.control {
+            listeners.serve_apart(Socket::Tcp(listener), control::router(cloud.clone(), address));
         }
         listeners
     }

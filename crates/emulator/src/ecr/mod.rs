@@ -53,6 +53,11 @@ const OPERATIONS: [&str; 16] = [
 /// How many registry ids one request may name (Amazon ECR API reference, GetAuthorizationToken).
 const MAX_REGISTRY_IDS: usize = 10;
 
+/// The operation as the call counters name it.
+pub(crate) fn operation(name: &str) -> &'static str {
+    OPERATIONS.into_iter().find(|known| *known == name).unwrap_or("Unknown")
+}
+
 /// Answers one call. `region` is the one that the host name says, if it says one.
 pub(crate) async fn call(
     cloud: Arc<Cloud>,
@@ -61,8 +66,6 @@ pub(crate) async fn call(
     request: &Parts,
     body: Body,
 ) -> Result<Value, JsonError> {
-    let known = OPERATIONS.into_iter().find(|known| *known == operation);
-    cloud.calls.count("ecr", known.unwrap_or("Unknown"));
     let body = aws_json::body(body).await?;
     let caller = sigv4::authenticate(request, &body, "ecr", region, &cloud.principals, cloud.now())?;
     match operation {

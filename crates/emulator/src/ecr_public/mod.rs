@@ -33,6 +33,11 @@ const OPERATIONS: [&str; 5] = [
 /// Where ECR Public has endpoints (AWS general reference, Amazon ECR Public endpoints).
 const REGIONS: [&str; 2] = ["us-east-1", "us-west-2"];
 
+/// The operation as the call counters name it.
+pub(crate) fn operation(name: &str) -> &'static str {
+    OPERATIONS.into_iter().find(|known| *known == name).unwrap_or("Unknown")
+}
+
 /// Answers one call. `region` is the one that the host name says, if it says one.
 pub(crate) async fn call(
     cloud: Arc<Cloud>,
@@ -41,11 +46,9 @@ pub(crate) async fn call(
     request: &Parts,
     body: Body,
 ) -> Result<Value, JsonError> {
-    let known = OPERATIONS.into_iter().find(|known| *known == operation);
-    cloud.calls.count("ecr-public", known.unwrap_or("Unknown"));
     let body = aws_json::body(body).await?;
     let caller = sigv4::authenticate(request, &body, "ecr-public", region, &cloud.principals, cloud.now())?;
-    if known.is_none() {
+    if !OPERATIONS.contains(&operation) {
         return Err(JsonError::unknown_operation());
     }
     if !REGIONS.contains(&caller.region.as_str()) {

@@ -19,13 +19,14 @@ pub(crate) mod uploads;
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::accounts::{Registry, RegistryId};
 use crate::cloud::{Cloud, Entrance, blocking};
 use crate::iam;
 use crate::principals::Principal;
+use crate::requests::note_principal;
 use crate::sites::Site;
 use crate::store::{AppliedFor, Repository, RepositoryKey, Settings, StoreError};
 pub(crate) use errors::RegistryError;
@@ -38,6 +39,15 @@ pub(crate) enum Door {
     Private(RegistryId),
     /// The registries of ECR Public, which one host name serves.
     Public,
+}
+
+/// The operation as the call counters name it, for a path below `/v2/`.
+pub(crate) fn operation(method: &Method, path: &str) -> &'static str {
+    if path.is_empty() {
+        return "Ping";
+    }
+    let operation = Route::of(path).and_then(|route| Operation::of(route.kind, method));
+    operation.map_or("Unknown", Operation::name)
 }
 
 /// Answers `/v2` and `/v2/`, which tell a client only whether its password is good.
@@ -73,13 +83,13 @@ async fn perform(
         }
         Door::Public => public::visitor(entrance, site, request.uri(), request.headers()),
     };
+    if let Ok(Visitor::Known(principal)) = &visitor {
+        note_principal(request.extensions(), &principal.arn);
+    }
     if path.is_empty() {
-        entrance.cloud.calls.count("registry", "Ping");
         return visitor.map(|_| StatusCode::OK.into_response());
     }
     let asked = Route::of(path).and_then(|route| Ok((Operation::of(route.kind, request.method())?, route)));
-    let name = asked.as_ref().map_or("Unknown", |(operation, _)| operation.name());
-    entrance.cloud.calls.count("registry", name);
     let visitor = visitor?;
     let (operation, Route { repository, item, .. }) = asked?;
     let place = Place::find(entrance, visitor, repository, operation).await?;

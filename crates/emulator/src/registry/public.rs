@@ -126,7 +126,6 @@ pub(crate) async fn token(State(entrance): State<Entrance>, site: Site, request:
     if request.method() != Method::GET {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
-    entrance.cloud.calls.count("registry", "GetToken");
     match token_for(&entrance.cloud, request.headers()) {
         Ok(token) => {
             let body = json!({ "token": token }).to_string();

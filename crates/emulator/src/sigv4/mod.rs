@@ -18,6 +18,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::accounts::Region;
 use crate::principals::{KeyRefusal, Principal, Principals};
+use crate::requests::note_principal;
 use authorization::{Authorization, TERMINATOR};
 
 /// How far the client's clock may be off, in both directions ("Troubleshoot Signature Version 4", IAM user guide).
@@ -99,6 +100,7 @@ pub(crate) fn authenticate(
     if !signing::is_signature_of(&text, &authorization, secret) {
         return Err(SignatureError::Mismatch);
     }
+    note_principal(&request.extensions, &holder.principal.arn);
     Ok(Caller { principal: holder.principal, region })
 }
 

@@ -32,6 +32,13 @@ const LONGEST_CHAINED_SESSION: i64 = 3_600;
 /// Parameters that change what a session may do. Ignoring one would hand out something else than was asked for.
 const MISSING_PARAMETERS: [&str; 2] = ["PolicyArns.", "TransitiveTagKeys."];
 
+/// The action that a body asks for, as the call counters name it.
+pub(crate) fn operation(body: &[u8]) -> &'static str {
+    let parameters = aws_query::parameters(body);
+    let action = parameters.get("Action").map(String::as_str).unwrap_or_default();
+    ACTIONS.into_iter().find(|known| *known == action).unwrap_or("Unknown")
+}
+
 /// Answers one call. `region` is the one that the host name says, if it says one.
 pub(crate) async fn call(
     cloud: &Cloud,
@@ -43,7 +50,6 @@ pub(crate) async fn call(
     let parameters = aws_query::parameters(&body);
     let action = parameters.get("Action").map(String::as_str).unwrap_or_default();
     let known = ACTIONS.into_iter().find(|known| *known == action);
-    cloud.calls.count("sts", known.unwrap_or("Unknown"));
     let version = parameters.get("Version").map(String::as_str).unwrap_or_default();
     if known.is_none() || version != VERSION {
         let message = format!("Could not find operation {action} for version {version}");

@@ -13,8 +13,11 @@ mod stage;
 
 mod any_input;
 mod aws_apis;
+mod bad_requests;
 mod blobs;
+mod control;
 mod create_on_push;
+mod faults;
 mod formats;
 mod images;
 mod instance_metadata;
