@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -92,9 +93,21 @@ pub struct EmulateArgs {
     /// Push the images that the examples use, made from files of this machine
     #[arg(long)]
     pub example_images: bool,
-    /// Print addresses and variables as one JSON object
+    /// Let something go wrong, such as ecr:GetAuthorizationToken=latency:200ms,count:3; may be repeated
+    #[arg(long = "fault", value_name = "RULE")]
+    pub faults: Vec<String>,
+    /// Give out counters and requests, and take faults, on this loopback port (any free one, if no number is given)
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0")]
+    pub control: Option<u16>,
+    /// Start even where variables of a real AWS identity are set
     #[arg(long)]
+    pub force: bool,
+    /// Print addresses and variables as one JSON object
+    #[arg(long, conflicts_with = "command")]
     pub json: bool,
+    /// Run this command on emulated AWS, as the emulated instance, and end with it
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
 }
 
 /// `ecru demo`

@@ -25,5 +25,11 @@ pub const ENGINE_FAILED: u8 = 86;
 pub const TIMED_OUT: u8 = 87;
 /// The emulator could not start.
 pub const EMULATOR_FAILED: u8 = 88;
+/// Variables of a real AWS identity are set where emulated AWS is to be.
+pub const REAL_AWS_VARIABLES: u8 = 89;
+/// The command of `ecru emulate -- COMMAND` cannot be run (as shells say it).
+pub const COMMAND_NOT_RUN: u8 = 126;
+/// There is no such command (as shells say it).
+pub const NO_SUCH_COMMAND: u8 = 127;
 /// Stopped by Ctrl-C or SIGTERM (128 + SIGINT, as shells report it).
 pub const INTERRUPTED: u8 = 130;

@@ -4,9 +4,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ecru_ecr::registry::Registry;
-use ecru_emulator::{AccountId, CrossAccount, Options, Region, RegistryAt, Seed, SeedError, TlsOptions};
+use ecru_emulator::{
+    AccountId, CrossAccount, Fault, Options, Region, RegistryAt, Seed, SeedError, TlsOptions,
+};
 use tokio_util::sync::CancellationToken;
 
+use super::emulate_around::{self, identity_variables};
 use crate::args::EmulateArgs;
 use crate::error::CommandError;
 use crate::example_images::rootfs::Ingredients;
@@ -22,19 +25,10 @@ pub(super) async fn run(
     outside: &Outside,
     cancelled: &CancellationToken,
 ) -> Result<u8, CommandError> {
+    refuse_real_identity(args, outside)?;
     let screen = Screen::on_stderr(true);
-    let temporary = tempfile::Builder::new().prefix("ecru-emulate-").tempdir().map_err(no_folder)?;
-    // The variables that are printed must hold in any folder.
-    let state = args.state.as_deref().map(std::path::absolute).transpose().map_err(no_folder)?;
-    let folder = state.as_deref().unwrap_or(temporary.path());
-    let seed = args.seed.as_deref().map(Seed::read).transpose().map_err(refused_seed)?.unwrap_or_default();
-    let mut options = options(args, state.clone())?;
-    seed.add_to(&mut options);
-    let stage = Stage::start(options, folder).await?;
-    stage.emulator().apply(&seed).await.map_err(refused_seed)?;
-    if args.example_images {
-        push_example_images(&stage, outside, temporary.path(), &screen).await?;
-    }
+    let temporary = temporary_folder()?;
+    let stage = start(args, outside, temporary.path(), &screen).await?;
     if args.json {
         screen.print(&json(&stage));
     } else {
@@ -42,9 +36,66 @@ pub(super) async fn run(
             screen.print(&line);
         }
     }
-    cancelled.cancelled().await;
+    tokio::select! {
+        () = cancelled.cancelled() => {}
+        () = stage.emulator().stop_requested() => {}
+    }
     stage.stop().await;
     Ok(exit_code::OK)
+}
+
+/// Serves as long as the command runs; returns the command's exit code.
+pub(super) async fn run_around_command(args: &EmulateArgs, outside: &Outside) -> Result<u8, CommandError> {
+    let screen = Screen::on_stderr(true);
+    let temporary = temporary_folder()?;
+    let stage = start(args, outside, temporary.path(), &screen).await?;
+    if let Some(address) = stage.emulator().addresses().control {
+        screen.line(&format!("control address: http://{address}"));
+    }
+    let exit_code = emulate_around::exit_code_of(&args.command, &stage, outside, temporary.path()).await;
+    stage.stop().await;
+    exit_code
+}
+
+async fn start(
+    args: &EmulateArgs,
+    outside: &Outside,
+    temporary: &Path,
+    screen: &Screen,
+) -> Result<Stage, CommandError> {
+    // The variables that are printed must hold in any folder.
+    let state = args.state.as_deref().map(std::path::absolute).transpose().map_err(no_folder)?;
+    let folder = state.as_deref().unwrap_or(temporary);
+    let seed = args.seed.as_deref().map(Seed::read).transpose().map_err(refused_seed)?.unwrap_or_default();
+    let mut options = options(args, state.clone())?;
+    seed.add_to(&mut options);
+    let stage = Stage::start(options, folder).await?;
+    stage.emulator().apply(&seed).await.map_err(refused_seed)?;
+    if args.example_images {
+        push_example_images(&stage, outside, temporary, screen).await?;
+    }
+    Ok(stage)
+}
+
+fn temporary_folder() -> Result<tempfile::TempDir, CommandError> {
+    tempfile::Builder::new().prefix("ecru-emulate-").tempdir().map_err(no_folder)
+}
+
+/// Beside the variables of a real identity, the printed ones would not be the whole truth: a client with both would
+/// send real keys' signatures to the emulator, or a request meant for it to AWS.
+fn refuse_real_identity(args: &EmulateArgs, outside: &Outside) -> Result<(), CommandError> {
+    let real = identity_variables(outside);
+    if real.is_empty() || args.force {
+        return Ok(());
+    }
+    let names = real.join(", ");
+    let unset = format!("env -u {} ecru emulate", real.join(" -u "));
+    Err(CommandError::new(
+        exit_code::REAL_AWS_VARIABLES,
+        format!("variables of a real AWS identity are set: {names}"),
+    )
+    .hint(unset)
+    .hint("ecru emulate -- COMMAND runs a command without them; --force starts anyway"))
 }
 
 fn options(args: &EmulateArgs, state: Option<PathBuf>) -> Result<Options, CommandError> {
@@ -56,6 +107,8 @@ fn options(args: &EmulateArgs, state: Option<PathBuf>) -> Result<Options, Comman
         public_port: public.into_iter().map(|text| public_port(text)).next_back().transpose()?,
         tls: args.tls.map(|port| TlsOptions { port, ..TlsOptions::default() }),
         state_dir: state,
+        faults: args.faults.iter().map(|rule| fault(rule)).collect::<Result<_, _>>()?,
+        control: args.control,
         cross_account: if args.deny_cross_account { CrossAccount::Deny } else { CrossAccount::Allow },
         ..Options::default()
     })
@@ -86,6 +139,12 @@ fn refused_seed(error: SeedError) -> CommandError {
         _ => exit_code::BAD_CONFIGURATION,
     };
     CommandError::from_error(code, &error).maybe_hint(error.hint())
+}
+
+fn fault(rule: &str) -> Result<Fault, CommandError> {
+    Fault::parse(rule).map_err(|error| {
+        CommandError::from_error(exit_code::BAD_CONFIGURATION, &error).maybe_hint(error.hint())
+    })
 }
 
 /// `000000000001.dkr.ecr.eu-west-1.amazonaws.com=5001`
@@ -143,6 +202,9 @@ fn lines(stage: &Stage) -> Vec<String> {
     if let Some(tls) = &addresses.tls {
         lines.push(format!("# TLS at {}; its authority: {}", tls.main, tls.ca.display()));
     }
+    if let Some(address) = &addresses.control {
+        lines.push(format!("# control address: http://{address}"));
+    }
     lines.push("# An identity comes from the emulated instance metadata, so no keys are needed.".to_owned());
     lines
 }
@@ -165,6 +227,13 @@ mod tests {
     fn ecr_public_is_named_by_its_host_too() {
         assert_eq!(public_port("public.ecr.aws=5002").unwrap(), 5002);
         assert!(public_port("public.ecr.aws=x").is_err());
+    }
+
+    fn a_fault_that_is_none_is_refused_with_a_hint() {
+        assert!(fault("ecr:GetAuthorizationToken=latency:200ms").is_ok());
+        let error = fault("ecr:*=explode").unwrap_err();
+        assert_eq!(error.exit_code(), exit_code::BAD_CONFIGURATION);
+        assert!(error.report().contains("hint: effects are latency"), "{}", error.report());
     }
 
     #[test]

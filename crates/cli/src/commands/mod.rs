@@ -2,6 +2,7 @@
 
 pub(crate) mod demo_guest;
 mod emulate;
+mod emulate_around;
 mod run;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,6 +18,10 @@ use crate::outside::Outside;
 pub(crate) fn exit_code_of(command: Command, outside: &Outside) -> Result<u8, CommandError> {
     match &command {
         Command::Run(args) => in_runtime(async |cancelled| run::run(args, outside, cancelled).await),
+        // Its signals are the command's, not ecru's.
+        Command::Emulate(args) if !args.command.is_empty() => {
+            runtime()?.block_on(emulate::run_around_command(args, outside))
+        }
         Command::Emulate(args) => in_runtime(async |cancelled| emulate::run(args, outside, cancelled).await),
         Command::Demo(args) => in_runtime(async |cancelled| demo::run(args, outside, cancelled).await),
         Command::DemoGuest(args) => demo_guest::run(&args.role, outside),
@@ -26,11 +31,14 @@ pub(crate) fn exit_code_of(command: Command, outside: &Outside) -> Result<u8, Co
 fn in_runtime(
     work: impl AsyncFnOnce(&CancellationToken) -> Result<u8, CommandError>,
 ) -> Result<u8, CommandError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    runtime()?.block_on(async { work(&cancelled_by_signal()).await })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+    tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| CommandError::from_error(exit_code::ENGINE_FAILED, &error))?;
-    runtime.block_on(async { work(&cancelled_by_signal()).await })
+        .map_err(|error| CommandError::from_error(exit_code::ENGINE_FAILED, &error))
 }
 
 /// Cancelled by the first Ctrl-C or SIGTERM. A second one ends the process as if there were no handler.
