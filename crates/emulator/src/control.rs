@@ -26,7 +26,8 @@ const MAX_BODY: usize = 256 * 1024;
 
 pub(crate) fn router(cloud: Arc<Cloud>, address: SocketAddr) -> Router {
     Router::new()
-        .route("/calls", get(calls).delete(reset_calls))
+        .route("/calls", get(calls))
+        .route("/calls/reset", post(reset_calls))
         .route("/requests", get(requests))
         .route("/faults", get(faults).post(add_faults).delete(clear_faults))
         .route("/stop", post(stop))
@@ -39,7 +40,7 @@ pub(crate) fn router(cloud: Arc<Cloud>, address: SocketAddr) -> Router {
         .layer(middleware::map_response(uncached))
 }
 
-const PATHS: &str = "GET or DELETE /calls, GET /requests, GET, POST or DELETE /faults, POST /stop";
+const PATHS: &str = "GET /calls, POST /calls/reset, GET /requests, GET, POST or DELETE /faults, POST /stop";
 
 /// An error, as `{"error": …, "hint": …}`.
 struct Refusal {

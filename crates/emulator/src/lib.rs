@@ -39,6 +39,11 @@
 //! registry: identity policies ([`Options::users`], [`Options::roles`]), session policies, repository policies, by the
 //! policies as they are at that moment. Elements of policies that are not evaluated are refused, never ignored.
 //!
+//! # What can go wrong, and be seen
+//! [`Fault`]s let requests fail, from the start ([`Options::faults`]) or later ([`Emulator::set_faults`]).
+//! [`Emulator::calls`] and [`Emulator::requests`] tell what was asked. [`Options::control`] opens an address by which
+//! others can do the same.
+//!
 //! # What is not imitated
 //! * Signatures: presigned requests (a signature in the query) and version 4a are not read.
 //! * IAM: users and roles that [`Options`] does not describe exist and may do everything in their own account. Roles
@@ -65,6 +70,8 @@ mod ecr;
 mod ecr_public;
 mod emulator;
 mod faults;
+#[doc(hidden)]
+pub mod fuzzing;
 mod iam;
 mod imds;
 mod layer_bucket;

@@ -5,6 +5,7 @@
 
 pub(crate) mod condition;
 mod evaluate;
+pub(crate) mod fuzzing;
 mod identities;
 mod pattern;
 pub(crate) mod policy;
