@@ -229,6 +229,7 @@ mod tests {
         assert!(public_port("public.ecr.aws=x").is_err());
     }
 
+    #[test]
     fn a_fault_that_is_none_is_refused_with_a_hint() {
         assert!(fault("ecr:GetAuthorizationToken=latency:200ms").is_ok());
         let error = fault("ecr:*=explode").unwrap_err();
