@@ -112,6 +112,21 @@ fn a_registry_of_a_real_account_is_not_emulated() {
     shows("real_account", &Sandbox::new(), &["emulate", "--port", "0", "--registry", registry]);
 }
 
+#[test]
+fn unknown_key_in_a_seed() {
+    let sandbox = Sandbox::new();
+    write(&sandbox, "seed.toml", "[[repository]]\nname = \"team/app\"\nmutable = true\n");
+    shows("unknown_key_in_a_seed", &sandbox, &["emulate", "--port", "0", "--seed", "seed.toml"]);
+}
+
+#[test]
+fn image_of_a_seed_that_is_not_there() {
+    let sandbox = Sandbox::new();
+    let text = "[[repository]]\nname = \"team/app\"\n[[repository.image]]\nfrom = \"none.tar\"\n";
+    write(&sandbox, "seed.toml", text);
+    shows("image_of_a_seed", &sandbox, &["emulate", "--port", "0", "--seed", "seed.toml"]);
+}
+
 /// The emulator and the OCI client alone; no engine is asked for.
 #[test]
 fn demo_without_an_engine_passes_every_step() {

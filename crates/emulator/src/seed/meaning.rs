@@ -108,6 +108,7 @@ impl Meaning<'_> {
                 tags: template.tags,
                 policy,
                 custom_role_arn: None,
+                // Known when it is applied.
                 created: 0,
             };
             templates.push((prefix, template));

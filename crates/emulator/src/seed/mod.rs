@@ -94,10 +94,11 @@ impl Seed {
     /// Sets registries and repositories to what the seed says, and imports its images. It waits for files.
     pub(crate) fn apply(&self, cloud: &Cloud) -> Result<(), SeedError> {
         for registry in &self.registries {
+            let created = cloud.now().unix_timestamp();
             cloud.store.change_settings(&registry.id, |settings| {
                 settings.blob_mounting = registry.blob_mounting;
                 for (prefix, template) in &registry.templates {
-                    settings.put_template(prefix.clone(), template.clone());
+                    settings.put_template(prefix.clone(), CreationTemplate { created, ..template.clone() });
                 }
                 Ok(())
             })?;

@@ -126,6 +126,34 @@ fn any_path_method_and_body_get_an_answer() {
 }
 
 #[test]
+fn any_request_to_ecr_public_gets_an_answer() {
+    let runtime = Runtime::new().unwrap();
+    let options = Options { public_port: Some(0), ..Options::default() };
+    let stage = runtime.block_on(Stage::with(options));
+    let public = stage.registry("public.ecr.aws");
+    let token = runtime.block_on(Call::get(public, "/token/").send()).json()["token"].clone();
+    let bearer = format!("Bearer {}", token.as_str().unwrap());
+    let authorization =
+        prop_oneof![Just(bearer), "Bearer [ -~]{0,60}", "Basic [A-Za-z0-9+/=]{0,60}", "[!-~][ -~]{0,60}"];
+    let path = prop_oneof![
+        "/token/?(\\?[!-~&&[^#]]{0,20})?",
+        "/v2/(ecru-emulator-00|[a-z%]{0,9})/[a-z/]{0,9}/(manifests|blobs|referrers|tags)/[!-~&&[^#]]{0,20}",
+    ];
+    let method = prop::sample::select(vec!["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"]);
+    let host = "[!-~]{0,20}";
+    check(&(method, path, host, authorization), |(method, path, host, authorization)| {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: {authorization}\r\nconnection: close\r\n\r\n"
+        );
+        let answer = runtime.block_on(exchange(public, request.as_bytes(), false))?;
+        prop_assert!(answer.starts_with(b"HTTP/1.1 "), "no answer to {method} {path}");
+        prop_assert!(!answer.starts_with(b"HTTP/1.1 5"), "{}", String::from_utf8_lossy(&answer));
+        Ok(())
+    });
+    assert_still_serving(&runtime, &stage);
+}
+
+#[test]
 fn any_api_call_gets_an_answer() {
     let runtime = Runtime::new().unwrap();
     let stage = runtime.block_on(Stage::new());
