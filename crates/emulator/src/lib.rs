@@ -53,9 +53,9 @@
 //!   `aws:PrincipalArn` and `aws:PrincipalAccount`. A wildcard in a resource may span the colons of an ARN.
 //! * STS: there is no web identity. How much of a session's space its policy and tags take is an estimate, since AWS
 //!   does not tell how it packs them.
-//! * ECR: a repository policy that locks its author out is accepted without `force`. Tag mutability has no
-//!   exclusions, and a tag of an immutable repository may be pushed again for the image that has it. Docker's schema 1
-//!   is refused. What is deleted leaves its content in the state folder. There is no catalog.
+//! * ECR: a repository policy that locks its author out is accepted without `force`. A tag of an immutable repository
+//!   may be pushed again for the image that has it. Docker's schema 1 is refused. What is deleted leaves its content in
+//!   the state folder. There is no catalog.
 //! * ECR Public: images are listed by `/v2/` only, and the gallery's data of repositories is neither kept nor shown.
 
 mod accounts;

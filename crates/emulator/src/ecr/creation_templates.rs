@@ -9,8 +9,9 @@ use time::OffsetDateTime;
 
 use super::pages::Page;
 use super::registry_of;
-use super::repositories::{Mutability, ResourceTag, mutability_name};
+use super::repositories::ResourceTag;
 use super::repository_policies::parsed;
+use super::tag_mutability;
 use crate::accounts::RegistryId;
 use crate::aws_json::JsonError;
 use crate::clock::epoch_seconds;
@@ -26,8 +27,8 @@ pub(super) struct CreateTemplate {
     #[serde(default)]
     description: String,
     applied_for: BTreeSet<AppliedFor>,
-    #[serde(default)]
-    image_tag_mutability: Mutability,
+    #[serde(flatten)]
+    mutability: tag_mutability::Written,
     #[serde(default)]
     resource_tags: Vec<ResourceTag>,
     repository_policy: Option<String>,
@@ -50,7 +51,7 @@ pub(super) async fn create(
     let template = CreationTemplate {
         description: input.description,
         applied_for: input.applied_for,
-        immutable: input.image_tag_mutability == Mutability::Immutable,
+        mutability: input.mutability.understood()?,
         tags: input.resource_tags.into_iter().map(ResourceTag::into_pair).collect(),
         policy: input.repository_policy.as_deref().map(parsed).transpose()?,
         custom_role_arn: input.custom_role_arn,
@@ -154,11 +155,11 @@ fn description(prefix: &TemplatePrefix, template: &CreationTemplate) -> Value {
         "description": template.description,
         "encryptionConfiguration": { "encryptionType": "AES256" },
         "resourceTags": tags,
-        "imageTagMutability": mutability_name(template.immutable),
         "appliedFor": template.applied_for,
         "createdAt": epoch_seconds(created),
         "updatedAt": epoch_seconds(created),
     });
+    tag_mutability::describe(&template.mutability, &mut description);
     if let Some(policy) = &template.policy {
         description["repositoryPolicy"] = json!(policy.text());
     }

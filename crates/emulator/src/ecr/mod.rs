@@ -6,6 +6,7 @@ mod images;
 pub(crate) mod pages;
 pub(crate) mod repositories;
 mod repository_policies;
+mod tag_mutability;
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -73,9 +74,7 @@ pub(crate) async fn call(
         "CreateRepository" => repositories::create(cloud, &caller, aws_json::input(&body)?).await,
         "DescribeRepositories" => repositories::describe(&cloud, &caller, aws_json::input(&body)?),
         "DeleteRepository" => repositories::delete(cloud, &caller, aws_json::input(&body)?).await,
-        "PutImageTagMutability" => {
-            repositories::put_tag_mutability(cloud, &caller, aws_json::input(&body)?).await
-        }
+        "PutImageTagMutability" => tag_mutability::put(cloud, &caller, aws_json::input(&body)?).await,
         "ListImages" => images::list(&cloud, &caller, &aws_json::input(&body)?),
         "DescribeImages" => images::describe(&cloud, &caller, &aws_json::input(&body)?),
         "BatchDeleteImage" => images::delete(cloud, &caller, aws_json::input(&body)?).await,

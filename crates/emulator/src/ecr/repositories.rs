@@ -1,4 +1,4 @@
-//! CreateRepository, DescribeRepositories, DeleteRepository and PutImageTagMutability.
+//! CreateRepository, DescribeRepositories and DeleteRepository.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::pages::Page;
-use super::{Named, registry_of, repository_name, unknown_repository};
+use super::{Named, registry_of, repository_name, tag_mutability, unknown_repository};
 use crate::accounts::RegistryId;
 use crate::aws_json::JsonError;
 use crate::clock::epoch_seconds;
@@ -18,15 +18,6 @@ use crate::store::{Repository, RepositoryKey, Settings, StoreError};
 /// How many names one DescribeRepositories may have (Amazon ECR API reference).
 const MAX_NAMES: usize = 100;
 
-/// `imageTagMutability`. The emulator has none of the variants with exclusions.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub(super) enum Mutability {
-    #[default]
-    Mutable,
-    Immutable,
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct CreateRepository {
@@ -34,8 +25,8 @@ pub(super) struct CreateRepository {
     named: Named,
     #[serde(default)]
     tags: Vec<ResourceTag>,
-    #[serde(default)]
-    image_tag_mutability: Mutability,
+    #[serde(flatten)]
+    mutability: tag_mutability::Written,
 }
 
 #[derive(Deserialize)]
@@ -63,7 +54,7 @@ pub(super) async fn create(
     iam::authorize_on_repository(&cloud, &caller.principal, "ecr:CreateRepository", &key)?;
     let settings = Settings {
         tags: input.tags.into_iter().map(ResourceTag::into_pair).collect(),
-        immutable: input.image_tag_mutability == Mutability::Immutable,
+        mutability: input.mutability.understood()?,
         policy: None,
     };
     match blocking(move || cloud.store.create(key, settings, now)).await.map_err(JsonError::server)? {
@@ -155,46 +146,16 @@ pub(super) async fn delete(
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct PutImageTagMutability {
-    #[serde(flatten)]
-    named: Named,
-    image_tag_mutability: Mutability,
-}
-
-pub(super) async fn put_tag_mutability(
-    cloud: Arc<Cloud>,
-    caller: &Caller,
-    input: PutImageTagMutability,
-) -> Result<Value, JsonError> {
-    let (key, _) = input.named.find(&cloud, caller, "ecr:PutImageTagMutability")?;
-    let immutable = input.image_tag_mutability == Mutability::Immutable;
-    let (registry_id, name) = (key.registry.account().to_string(), key.name.clone());
-    let change = move || {
-        cloud.store.change(&key, |repository| {
-            repository.immutable = immutable;
-            Ok::<_, JsonError>(())
-        })
-    };
-    blocking(change).await.map_err(JsonError::server)??;
-    let mutability = mutability_name(immutable);
-    Ok(json!({ "registryId": registry_id, "repositoryName": name, "imageTagMutability": mutability }))
-}
-
-pub(super) const fn mutability_name(immutable: bool) -> &'static str {
-    if immutable { "IMMUTABLE" } else { "MUTABLE" }
-}
-
 fn description(registry: &RegistryId, repository: &Repository) -> Value {
-    json!({
+    let mut description = json!({
         "repositoryArn": registry.repository_arn(&repository.name),
         "registryId": registry.account.to_string(),
         "repositoryName": repository.name,
         "repositoryUri": format!("{}/{}", registry.host(), repository.name),
         "createdAt": epoch_seconds(repository.created()),
-        "imageTagMutability": mutability_name(repository.immutable),
         "imageScanningConfiguration": { "scanOnPush": false },
         "encryptionConfiguration": { "encryptionType": "AES256" },
-    })
+    });
+    tag_mutability::describe(&repository.mutability, &mut description);
+    description
 }

@@ -140,10 +140,10 @@ pub(super) async fn delete(place: &Place, reference: &str) -> Result<Response, R
     Ok(StatusCode::ACCEPTED.into_response())
 }
 
-/// A tag of an immutable repository stays with its image. Giving it to the same image again changes nothing.
+/// A tag that is protected stays with its image. Giving it to the same image again changes nothing.
 fn check_mutability(repository: &Repository, tag: &Tag, digest: Digest) -> Result<(), RegistryError> {
     let is_taken = repository.tags.get(tag).is_some_and(|tagged| *tagged != digest);
-    if repository.immutable && is_taken {
+    if is_taken && repository.mutability.protects(tag) {
         return Err(RegistryError::TagImmutable(tag.clone(), repository.name.clone()));
     }
     Ok(())

@@ -210,7 +210,7 @@ async fn create_on_push(
     iam::authorize_on_repository(cloud, principal, "ecr:CreateRepository", key)?;
     let settings = Settings {
         tags: template.tags.clone(),
-        immutable: template.immutable,
+        mutability: template.mutability.clone(),
         policy: template.policy.clone(),
     };
     let (cloud, key, now) = (cloud.clone(), key.clone(), cloud.now());

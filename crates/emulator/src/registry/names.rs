@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The name is not what its kind of name may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("invalid {0}")]
-pub(crate) struct InvalidName(&'static str);
+pub(crate) struct InvalidName(pub(crate) &'static str);
 
 /// A repository name such as `team/app`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

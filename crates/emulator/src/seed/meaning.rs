@@ -14,7 +14,7 @@ use crate::accounts::{AccountId, PlaceError, Region, Registry, RegistryId};
 use crate::iam::policy::{Attached, Policy};
 use crate::options::Identity;
 use crate::registry::public::is_alias;
-use crate::store::{AppliedFor, CreationTemplate, RepositoryKey};
+use crate::store::{AppliedFor, CreationTemplate, MAX_FILTERS, RepositoryKey, TagMutability};
 use crate::sts::is_role_name;
 
 /// The most that any policy of AWS takes ("Amazon ECR service quotas": 10,240 characters of at most 4 bytes).
@@ -104,7 +104,7 @@ impl Meaning<'_> {
             let template = CreationTemplate {
                 description: template.description,
                 applied_for: BTreeSet::from([AppliedFor::CreateOnPush]),
-                immutable: template.mutability == Mutability::Immutable,
+                mutability: self.mutability(template.mutability, &template.mutability_exclusions)?,
                 tags: template.tags,
                 policy,
                 custom_role_arn: None,
@@ -138,13 +138,27 @@ impl Meaning<'_> {
         }
         let policy = written.policy.map(|policy| self.policy(&policy, Attached::Repository)).transpose()?;
         let images = written.image.into_iter().map(|image| self.image(image)).collect::<Result<_, _>>()?;
-        let immutable = written.mutability == Mutability::Immutable;
-        Ok(SeededRepository { key, immutable, policy, tags: written.tags, images })
+        let mutability = self.mutability(written.mutability, &written.mutability_exclusions)?;
+        Ok(SeededRepository { key, mutability, policy, tags: written.tags, images })
     }
 
     fn image(&self, written: written::Image) -> Result<SeededImage, SeedError> {
         let tags = written.tags.iter().map(|tag| self.parsed(tag, "a tag")).collect::<Result<_, _>>()?;
         Ok(SeededImage { from: self.beside(&written.from), reference: written.reference, tags })
+    }
+
+    fn mutability(
+        &self,
+        written: Mutability,
+        exclusions: &[Spanned<String>],
+    ) -> Result<TagMutability, SeedError> {
+        if let Some(excess) = exclusions.get(MAX_FILTERS) {
+            return Err(self.text.fault(excess.span(), format!("there can be {MAX_FILTERS} exclusions")));
+        }
+        let what = "a filter of tags: their letters and at most two `*`";
+        let exclusions =
+            exclusions.iter().map(|filter| self.parsed(filter, what)).collect::<Result<_, _>>()?;
+        Ok(TagMutability { immutable: written == Mutability::Immutable, exclusions })
     }
 
     /// A policy as the text of its JSON, as a table, or as `{ file = "…" }`.

@@ -21,7 +21,7 @@ use crate::iam::condition::Tags;
 use crate::iam::policy::Policy;
 use crate::options::{Identity, Options, RegistryAt};
 use crate::registry::names::Tag;
-use crate::store::{CreationTemplate, RepositoryKey, Settings, StoreError, TemplatePrefix};
+use crate::store::{CreationTemplate, RepositoryKey, Settings, StoreError, TagMutability, TemplatePrefix};
 pub use images::ImportError;
 
 /// Far more than a hundred accounts need.
@@ -52,7 +52,7 @@ struct SeededRegistry {
 #[derive(Debug, Clone)]
 struct SeededRepository {
     key: RepositoryKey,
-    immutable: bool,
+    mutability: TagMutability,
     policy: Option<Policy>,
     tags: Tags,
     images: Vec<SeededImage>,
@@ -114,7 +114,7 @@ impl SeededRepository {
             Err(error) => return Err(error.into()),
         }
         cloud.store.change(&self.key, |repository| {
-            repository.immutable = self.immutable;
+            repository.mutability = self.mutability.clone();
             repository.policy = self.policy.clone();
             repository.tags_of_resource = self.tags.clone();
             Ok::<_, StoreError>(())

@@ -69,6 +69,8 @@ pub(super) struct Template {
     pub(super) description: String,
     #[serde(default)]
     pub(super) mutability: Mutability,
+    #[serde(default)]
+    pub(super) mutability_exclusions: Vec<Spanned<String>>,
     pub(super) policy: Option<Spanned<Value>>,
     #[serde(default)]
     pub(super) tags: BTreeMap<String, String>,
@@ -84,6 +86,8 @@ pub(super) struct Repository {
     pub(super) public: bool,
     #[serde(default)]
     pub(super) mutability: Mutability,
+    #[serde(default)]
+    pub(super) mutability_exclusions: Vec<Spanned<String>>,
     pub(super) policy: Option<Spanned<Value>>,
     #[serde(default)]
     pub(super) tags: BTreeMap<String, String>,

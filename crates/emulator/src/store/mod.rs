@@ -11,6 +11,7 @@
 //! `registries/` and `repositories/` are written only for a folder that outlives the emulator. Files appear by renaming, so a reader
 //! never sees half of one.
 
+mod mutability;
 mod registry_settings;
 mod repository;
 
@@ -28,6 +29,7 @@ use time::OffsetDateTime;
 
 use crate::accounts::{PlaceError, Registry, RegistryId};
 use crate::registry::names::Digest;
+pub(crate) use mutability::{MAX_FILTERS, TagFilter, TagMutability};
 pub(crate) use registry_settings::{AppliedFor, CreationTemplate, RegistrySettings, TemplatePrefix};
 pub(crate) use repository::{ManifestRecord, Repository, RepositoryKey, Settings};
 

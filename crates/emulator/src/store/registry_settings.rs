@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
+use super::{StoreError, TagMutability};
 use crate::iam::condition::Tags;
 use crate::iam::policy::Policy;
 use crate::registry::names::{InvalidName, RepositoryName};
@@ -68,7 +68,8 @@ impl RegistrySettings {
 pub(crate) struct CreationTemplate {
     pub(crate) description: String,
     pub(crate) applied_for: BTreeSet<AppliedFor>,
-    pub(crate) immutable: bool,
+    #[serde(flatten)]
+    pub(crate) mutability: TagMutability,
     pub(crate) tags: Tags,
     pub(crate) policy: Option<Policy>,
     pub(crate) custom_role_arn: Option<String>,
@@ -148,7 +149,7 @@ mod tests {
             let template = CreationTemplate {
                 description: (*prefix).into(),
                 applied_for: BTreeSet::from([*reason]),
-                immutable: false,
+                mutability: TagMutability::default(),
                 tags: Tags::new(),
                 policy: None,
                 custom_role_arn: None,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::StoreError;
+use super::{StoreError, TagMutability};
 use crate::accounts::{AccountId, PlaceError, Registry, RegistryId};
 use crate::iam::condition::Tags;
 use crate::iam::policy::Policy;
@@ -29,16 +29,15 @@ pub(crate) struct Repository {
     /// The resource's own tags, which have nothing to do with those of images.
     #[serde(default)]
     pub(crate) tags_of_resource: Tags,
-    /// Whether a tag, once given, stays with its image.
-    #[serde(default)]
-    pub(crate) immutable: bool,
+    #[serde(flatten)]
+    pub(crate) mutability: TagMutability,
 }
 
 /// What a repository is created with.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) tags: Tags,
-    pub(crate) immutable: bool,
+    pub(crate) mutability: TagMutability,
     pub(crate) policy: Option<Policy>,
 }
 
@@ -57,7 +56,7 @@ impl Repository {
             tags: BTreeMap::new(),
             policy: settings.policy,
             tags_of_resource: settings.tags,
-            immutable: settings.immutable,
+            mutability: settings.mutability,
         }
     }
 

@@ -143,6 +143,27 @@ async fn tags_of_an_immutable_repository_stay_where_they_are() {
     let put = ask(&stage, "PutImageTagMutability", body).await.json();
     assert_eq!(put["imageTagMutability"], "MUTABLE");
     assert_eq!(stage.put_manifest("app", "v1", IMAGE, &second).await.status, 201);
+    let put = async |name: &str, filters: Value| {
+        let body = json!({
+            "repositoryName": "app", "imageTagMutability": name, "imageTagMutabilityExclusionFilters": filters,
+        });
+        ask(&stage, "PutImageTagMutability", body).await
+    };
+    let filters = json!([{ "filterType": "WILDCARD", "filter": "dev-*" }]);
+    let answer = put("IMMUTABLE_WITH_EXCLUSION", filters.clone()).await.json();
+    assert_eq!(answer["imageTagMutabilityExclusionFilters"], filters);
+    for tag in ["dev-1", "v3"] {
+        assert_eq!(stage.put_manifest("app", tag, IMAGE, &first).await.status, 201);
+    }
+    assert_eq!(stage.put_manifest("app", "dev-1", IMAGE, &second).await.status, 201);
+    assert_eq!(stage.put_manifest("app", "v3", IMAGE, &second).await.status, 400);
+    for (name, filters) in [
+        ("IMMUTABLE_WITH_EXCLUSION", json!([])),
+        ("IMMUTABLE", filters),
+        ("MUTABLE_WITH_EXCLUSION", json!([{ "filterType": "WILDCARD", "filter": "***" }])),
+    ] {
+        assert_error(&put(name, filters).await, 400, "InvalidParameterException");
+    }
     let body = json!({ "repositoryName": "app", "imageTagMutability": "SOMETIMES" });
     assert_error(&ask(&stage, "PutImageTagMutability", body).await, 400, "SerializationException");
 }
