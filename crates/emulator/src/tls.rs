@@ -47,11 +47,14 @@ pub(crate) fn names<'a>(
         .map(String::from);
     let public_apis =
         ["us-east-1", "us-west-2"].map(|region| format!("api.ecr-public.{region}.amazonaws.com"));
-    let of_registries = registries.flat_map(|registry| {
-        let region = &registry.region;
-        [registry.host(), format!("api.ecr.{region}.amazonaws.com"), format!("sts.{region}.amazonaws.com")]
-    });
+    let of_registries = registries.flat_map(names_of);
     fixed.into_iter().chain(public_apis).chain(of_registries).chain(extra.iter().cloned()).collect()
+}
+
+/// The host names of a registry and of the APIs of its region.
+pub(crate) fn names_of(registry: &RegistryId) -> [String; 3] {
+    let region = &registry.region;
+    [registry.host(), format!("api.ecr.{region}.amazonaws.com"), format!("sts.{region}.amazonaws.com")]
 }
 
 /// A new authority, and a certificate by it for `names`.

@@ -15,13 +15,14 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::accounts::{AccountId, RegistryId};
+use crate::accounts::{AccountId, Registry, RegistryId};
 use crate::cloud::Cloud;
 use crate::iam::condition::Tags;
 use crate::iam::policy::Policy;
 use crate::options::{Identity, Options, RegistryAt};
 use crate::registry::names::Tag;
 use crate::store::{CreationTemplate, RepositoryKey, Settings, StoreError, TagMutability, TemplatePrefix};
+use crate::tls;
 pub use images::ImportError;
 
 /// Far more than a hundred accounts need.
@@ -77,7 +78,8 @@ impl Seed {
         meaning::parse(&text, path)
     }
 
-    /// Adds accounts, users, roles and ports to the options of an emulator to be.
+    /// Adds accounts, users, roles and ports to the options of an emulator to be, and to its certificate, if it serves
+    /// TLS, the names of all registries that are mentioned.
     pub fn add_to(&self, options: &mut Options) {
         options.accounts.extend(self.accounts.iter().copied());
         options.users.extend(self.users.iter().cloned());
@@ -89,6 +91,18 @@ impl Seed {
             let RegistryId { account, region } = registry.id.clone();
             options.registries.extend(registry.port.map(|port| RegistryAt { account, region, port }));
         }
+        if let Some(tls) = &mut options.tls {
+            tls.names.extend(self.private_registries().flat_map(tls::names_of));
+        }
+    }
+
+    fn private_registries(&self) -> impl Iterator<Item = &RegistryId> {
+        let of_repositories =
+            self.repositories.iter().filter_map(|repository| match &repository.key.registry {
+                Registry::Private(registry) => Some(registry),
+                Registry::Public(_) => None,
+            });
+        self.registries.iter().map(|registry| &registry.id).chain(of_repositories)
     }
 
     /// Sets registries and repositories to what the seed says, and imports its images. It waits for files.

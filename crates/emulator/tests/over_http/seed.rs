@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ecru_emulator::{CrossAccount, Options, Seed, SeedError};
+use ecru_emulator::{CrossAccount, Options, Seed, SeedError, TlsOptions};
 use hyper::Method;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -103,6 +103,20 @@ async fn a_seed_is_applied_again_to_what_is_there() {
         stage.put_manifest("app", "1", INDEX, r#"{"schemaVersion":2,"manifests":[]}"#).await.status,
         400
     );
+}
+
+#[test]
+fn the_certificate_is_for_what_a_seed_mentions_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[[repository]]\nname = \"app\"\naccount = \"000000000007\"\nregion = \"ap-southeast-2\"\n";
+    let mut options = Options { tls: Some(TlsOptions::default()), ..Options::default() };
+    written(folder.path(), text).unwrap().add_to(&mut options);
+    let names = options.tls.unwrap().names;
+    for name in ["000000000007.dkr.ecr.ap-southeast-2.amazonaws.com", "api.ecr.ap-southeast-2.amazonaws.com"]
+    {
+        assert!(names.iter().any(|known| known == name), "{names:?}");
+    }
+    assert!(options.accounts.contains(&account(7)));
 }
 
 #[tokio::test]
