@@ -24,7 +24,7 @@ enum Command {
     Edges,
     /// Install what the tests need where that is allowed, and run them all.
     Test(test::Arguments),
-    /// Measure the credential helper, and print the table of the README.
+    /// Measure the credential helper or the emulator, and print a table.
     Bench(bench::Arguments),
 }
 

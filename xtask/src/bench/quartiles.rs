@@ -2,16 +2,16 @@
 
 /// The three values that cut sorted measurements into quarters.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Quartiles {
-    pub(super) lower: f64,
-    pub(super) median: f64,
-    pub(super) upper: f64,
+pub(in crate::bench) struct Quartiles {
+    pub(in crate::bench) lower: f64,
+    pub(in crate::bench) median: f64,
+    pub(in crate::bench) upper: f64,
 }
 
 impl Quartiles {
     /// Those of `values`, in any order; between two measurements it interpolates linearly (method 7 of Hyndman and
     /// Fan, "Sample Quantiles in Statistical Packages", 1996). None without a measurement, or if one is no number.
-    pub(super) fn of(values: &[f64]) -> Option<Self> {
+    pub(in crate::bench) fn of(values: &[f64]) -> Option<Self> {
         if values.is_empty() || values.iter().any(|value| !value.is_finite()) {
             return None;
         }

@@ -1,13 +1,11 @@
-//! The table of measurements, and its place in the README.
+//! The table of measurements.
 
 use std::fmt::Write as _;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 
-use super::quartiles::Quartiles;
+use crate::bench::quartiles::Quartiles;
 
-const BEGIN: &str = "<!-- bench:begin -->";
-const END: &str = "<!-- bench:end -->";
 const NOTHING: &str = "–";
 
 /// One measurement of our program, and the peer's, if there is one.
@@ -89,18 +87,6 @@ fn mebibytes(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / (1024.0 * 1024.0))
 }
 
-/// `document` with `table` in place of what stands between the two marks.
-///
-/// # Errors
-/// Fails when the document does not have each mark once, in their order.
-pub(super) fn with_table(document: &str, table: &str) -> Result<String> {
-    let (before, rest) = document.split_once(BEGIN).with_context(|| format!("there is no line `{BEGIN}`"))?;
-    let (_, after) = rest.split_once(END).with_context(|| format!("no line `{END}` follows `{BEGIN}`"))?;
-    let marks = document.matches(BEGIN).count() + document.matches(END).count();
-    ensure!(marks == 2, "the marks of the table are there more than once");
-    Ok(format!("{before}{BEGIN}\n{table}{END}{after}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,20 +138,5 @@ mod tests {
         let table = alone.table();
         assert!(table.lines().skip(2).all(|line| line.ends_with("| – | – |")), "{table}");
         assert!(table.contains("| 4.0 × |"), "{table}");
-    }
-
-    #[test]
-    fn only_what_is_between_the_marks_changes() {
-        let readme = format!("# a\n{BEGIN}\nold\n{END}\nb\n");
-        let new = with_table(&readme, "new\n").unwrap();
-        assert_eq!(new, format!("# a\n{BEGIN}\nnew\n{END}\nb\n"));
-        assert_eq!(with_table(&new, "new\n").unwrap(), new);
-    }
-
-    #[test]
-    fn a_document_without_its_marks_is_left_alone() {
-        for readme in ["", BEGIN, END, &format!("{END}{BEGIN}"), &format!("{BEGIN}{END}{BEGIN}{END}")] {
-            assert!(with_table(readme, "new").is_err(), "{readme}");
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! `ecru emulate` as a child process: what stands for AWS while the caches are filled.
+//! `ecru emulate` as a child process.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
@@ -21,13 +21,13 @@ const MOST: u64 = 64 * 1024;
 
 /// A running emulator; it ends with this value.
 #[derive(Debug)]
-pub(super) struct Emulator {
+pub(super) struct EmulatedAws {
     child: Child,
     /// The variables that point AWS clients at it, with keys that it knows. All of them are worthless elsewhere.
     pub(super) environment: Vec<(String, String)>,
 }
 
-impl Emulator {
+impl EmulatedAws {
     /// Starts one on free ports.
     ///
     /// # Errors
@@ -49,6 +49,29 @@ impl Emulator {
         // The helpers shall find the keys where it costs them nothing, and not there.
         emulator.environment.retain(|(name, _)| name != METADATA_ENDPOINT);
         Ok(emulator)
+    }
+
+    /// The value of one of the variables.
+    ///
+    /// # Errors
+    /// Fails when there is no such variable.
+    pub(super) fn variable(&self, name: &str) -> Result<&str> {
+        let found = self.environment.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).with_context(|| format!("there is no {name}"))
+    }
+
+    /// Where its main listener is: the APIs, and the default registry.
+    ///
+    /// # Errors
+    /// Fails when its variables do not tell.
+    pub(super) fn address(&self) -> Result<SocketAddr> {
+        let url = self.variable("AWS_ENDPOINT_URL_ECR")?;
+        Ok(url.trim_start_matches("http://").trim_end_matches('/').parse()?)
+    }
+
+    /// The number of its process.
+    pub(super) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// The keys of the emulated instance's role, as the variables that AWS clients read ("Use the Instance Metadata
@@ -78,7 +101,7 @@ impl Emulator {
     }
 }
 
-impl Drop for Emulator {
+impl Drop for EmulatedAws {
     fn drop(&mut self) {
         if let Err(error) = process_group::end(&mut self.child) {
             println!("bench: the emulator: {error:#}");
