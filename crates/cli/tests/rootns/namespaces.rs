@@ -5,6 +5,9 @@ use std::process::Command;
 
 const INSIDE: &str = "ECRU_TEST_INSIDE_NAMESPACES";
 
+/// Where the credential helper of others is, for the tests that use it.
+const PEER: &str = "ECRU_PEER";
+
 /// The time for everything inside, in seconds; it takes about ten on an idle machine.
 const DEADLINE: &str = "300";
 
@@ -12,6 +15,11 @@ const DEADLINE: &str = "300";
 #[expect(clippy::disallowed_methods, reason = "a test that runs itself again is told so by its environment")]
 pub(crate) fn is_inside() -> bool {
     std::env::var_os(INSIDE).is_some()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the peer for tests is named by the environment")]
+fn peer() -> Option<std::ffi::OsString> {
+    std::env::var_os(PEER)
 }
 
 /// Runs the test `name` of this program again in new mount, network and process namespaces, and fails if it fails.
@@ -29,6 +37,7 @@ pub(crate) fn run_again_inside(name: &str) {
         .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         .env("TMPDIR", folder.path())
         .env(INSIDE, "yes")
+        .envs(peer().map(|path| (PEER, path)))
         .output()
         .unwrap();
     folder.close().unwrap();
