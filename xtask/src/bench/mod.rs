@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     /// least 3 (9) for the emulator.
     #[arg(long)]
     rounds: Option<u32>,
-    /// Put the table into README.md, or into docs/EMULATOR.md.
+    /// Put the table into README.md; that of the emulator into docs/EMULATOR.md.
     #[arg(long)]
     write_readme: bool,
 }

@@ -5,6 +5,7 @@
 //! with its own helper does, whose stage this is.
 
 #![expect(
+    clippy::expect_used,
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "functions that help a test fail and speak as it does"

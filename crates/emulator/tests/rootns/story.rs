@@ -132,5 +132,5 @@ impl Machine {
 
 #[expect(clippy::disallowed_methods, reason = "the peer for tests is named by the environment")]
 fn peer() -> PathBuf {
-    std::env::var_os("ECRU_PEER").map(PathBuf::from).unwrap()
+    std::env::var_os("ECRU_PEER").expect("ECRU_PEER names the peer's program").into()
 }
