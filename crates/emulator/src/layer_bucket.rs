@@ -3,7 +3,9 @@
 //! A link carries its permission in its query, as presigned S3 URLs do. A client that sends an `Authorization`
 //! header as well has leaked a password to another host, and S3 refuses it: so does the emulator.
 
-use std::io::SeekFrom;
+mod file_body;
+
+use std::fs::File;
 use std::net::SocketAddr;
 
 use axum::Router;
@@ -13,18 +15,15 @@ use axum::http::header::{ACCEPT_RANGES, AUTHORIZATION, CONTENT_LENGTH, CONTENT_R
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use file_body::FileBody;
 use time::{Duration, OffsetDateTime};
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
-use tokio_util::io::ReaderStream;
 
 use crate::aws_query::escape;
-use crate::cloud::{Cloud, Entrance};
+use crate::cloud::{Cloud, Entrance, blocking};
 use crate::registry::names::Digest;
 use crate::seal::{Purpose, Seal};
 
 const LINK_LIFETIME: Duration = Duration::hours(1);
-/// How much is read from a file at once, which is about what a download costs in memory.
-const CHUNK: usize = 256 * 1024;
 
 /// Where the bucket listens.
 #[derive(Debug, Clone)]
@@ -87,13 +86,16 @@ async fn get_object(
 
 /// The file's content, or the part of it that the headers ask for.
 async fn download(path: &std::path::Path, headers: &HeaderMap) -> Result<Response, BucketError> {
-    let unreadable = |_: std::io::Error| BucketError::NoSuchKey;
-    let mut file = tokio::fs::File::open(path).await.map_err(unreadable)?;
-    let size = file.metadata().await.map_err(unreadable)?.len();
+    let path = path.to_owned();
+    let open = move || {
+        let file = File::open(path)?;
+        Ok::<_, std::io::Error>((file.metadata()?.len(), file))
+    };
+    let opened = blocking(open).await.map_err(|_| BucketError::NoSuchKey)?;
+    let (size, file) = opened.map_err(|_| BucketError::NoSuchKey)?;
     let range = requested_range(headers, size)?;
     let (start, end) = range.unwrap_or((0, size));
-    file.seek(SeekFrom::Start(start)).await.map_err(unreadable)?;
-    let body = Body::from_stream(ReaderStream::with_capacity(file.take(end - start), CHUNK));
+    let body = Body::new(FileBody::of(file, start..end));
     let headers = [
         (CONTENT_LENGTH, (end - start).to_string()),
         (CONTENT_TYPE, "application/octet-stream".into()),
