@@ -1,6 +1,6 @@
 //! Images that go to the registry and come back.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::shop::{Person, Shop};
 
@@ -29,16 +29,22 @@ async fn an_image_of_one_layer_and_one_of_twenty() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Docker engine (cargo xtask test starts one)"]
-async fn a_layer_that_another_repository_has_is_mounted_from_there() {
+async fn a_layer_that_another_repository_has_is_mounted_where_the_registry_says_so() {
     let shop = Shop::open(Vec::new()).await;
     let owner = shop.owner().await;
-    let (first, second) = (shop.image("team/app:1"), shop.image("team/other:1"));
+    let first = shop.image("team/app:1");
     owner.build(&first, 2);
     there_and_back(&owner, &first);
-    owner.did(&["tag", &first, &second]);
-    let said = owner.did(&["push", &second]);
-    assert!(said.contains("Mounted from team/app"), "{said}");
-    there_and_back(&owner, &second);
+    shop.stage.create("team/third");
+    for (value, repository) in [("DISABLED", "team/other"), ("ENABLED", "team/third")] {
+        let setting = json!({ "name": "BLOB_MOUNTING", "value": value }).to_string();
+        assert_eq!(shop.stage.ecr("PutAccountSetting", &setting).await.status, 200);
+        let target = shop.image(&format!("{repository}:1"));
+        owner.did(&["tag", &first, &target]);
+        let said = owner.did(&["push", &target]);
+        assert_eq!(said.contains("Mounted from team/"), value == "ENABLED", "{said}");
+        there_and_back(&owner, &target);
+    }
     shop.close();
 }
 
