@@ -34,8 +34,21 @@ pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
 /// A command for the cargo that runs us, in the workspace.
 pub(crate) fn cargo() -> Command {
     let mut cargo = command(variable("CARGO").unwrap_or_else(|| "cargo".into()));
+    // Set by `cargo run` for us ("Environment variables" of the Cargo book). Build scripts that watch them, such as
+    // ring's, would else be built anew after every change between this command and a cargo of the user's own.
+    for (name, _) in variables_of_this_package() {
+        cargo.env_remove(name);
+    }
     cargo.current_dir(crate::workspace::root());
     cargo
+}
+
+#[expect(clippy::disallowed_methods, reason = "a developer command is an edge")]
+fn variables_of_this_package() -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os().filter(|(name, _)| {
+        let name = name.to_string_lossy();
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    })
 }
 
 /// Where `program` is on this machine.
