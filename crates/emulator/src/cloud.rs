@@ -7,10 +7,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::calls::Calls;
 use crate::clock::Clock;
+use crate::container_credentials::Containers;
 use crate::faults::Faults;
 use crate::iam::Identities;
 use crate::imds::Instance;
 use crate::layer_bucket::BucketAddresses;
+use crate::oidc::Providers;
 use crate::options::Quirks;
 use crate::principals::Principals;
 use crate::registry::Door;
@@ -23,10 +25,12 @@ use crate::store::Store;
 
 pub(crate) struct Cloud {
     pub(crate) clock: Clock,
-    pub(crate) seal: Seal,
+    pub(crate) seal: Arc<Seal>,
     pub(crate) calls: Calls,
     pub(crate) principals: Principals,
     pub(crate) instance: Instance,
+    pub(crate) containers: Containers,
+    pub(crate) providers: Providers,
     pub(crate) store: Store,
     pub(crate) uploads: Uploads,
     pub(crate) buckets: BucketAddresses,

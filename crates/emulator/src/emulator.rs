@@ -10,12 +10,14 @@ use crate::accounts::{AccountId, Region, RegistryId};
 use crate::addresses::Addresses;
 use crate::calls::{CallCounts, Calls};
 use crate::cloud::{Cloud, blocking};
+use crate::container_credentials::Containers;
 use crate::faults::{Fault, FaultState, Faults, TooManyFaults};
 use crate::iam::policy::PolicyError;
 use crate::iam::{Identities, IdentityName, InvalidIdentity};
 use crate::imds::Instance;
 use crate::layer_bucket::BucketAddresses;
 use crate::listener::Listeners;
+use crate::oidc::{GitLab, GitLabError, ProviderError, Providers};
 use crate::options::{Identity, Options, RegistryAt};
 use crate::principals::{AccessKeys, DEFAULT_USER, Principals};
 use crate::registry::public::{self, PublicAliases};
@@ -33,9 +35,9 @@ use tokio_util::sync::CancellationToken;
 /// [`Emulator::stop`] lets requests in progress end first.
 pub struct Emulator {
     listeners: Listeners,
-    cloud: Arc<Cloud>,
-    addresses: Addresses,
-    _folder: StateFolder,
+    pub(crate) cloud: Arc<Cloud>,
+    pub(crate) addresses: Addresses,
+    pub(crate) folder: StateFolder,
 }
 
 impl Emulator {
@@ -53,13 +55,16 @@ impl Emulator {
 
         let sockets = Sockets::bind(&options, &registries, &folder).await?;
         let addresses = sockets.addresses.clone();
+        let seal = Arc::new(Seal::generate().map_err(StartError::Random)?);
+        let gitlab = GitLab::new(&options.gitlab, addresses.main, seal.clone())?;
         let cloud = Arc::new(Cloud {
-            seal: Seal::generate().map_err(StartError::Random)?,
             store,
             calls: Calls::default(),
             principals: principals_of(&options),
             identities,
-            instance: Instance::new(RegistryId::default(), options.instance_role),
+            instance: Instance::new(RegistryId::default(), &options.instance_role, options.instance_metadata),
+            containers: Containers::new(RegistryId::default().account, &options.container_role, &seal),
+            providers: Providers::new(&options.identity_providers, gitlab)?,
             uploads: Uploads::default(),
             buckets: BucketAddresses {
                 plain: addresses.blob,
@@ -71,9 +76,10 @@ impl Emulator {
             faults,
             requests: RequestLog::default(),
             stop_requested: CancellationToken::new(),
+            seal,
         });
         let listeners = sockets.serve(&cloud);
-        Ok(Self { listeners, cloud, addresses, _folder: folder })
+        Ok(Self { listeners, cloud, addresses, folder })
     }
 
     /// Where it listens.
@@ -81,7 +87,9 @@ impl Emulator {
         &self.addresses
     }
 
-    /// The environment variables that point AWS clients at it. Keys and a region are not among them.
+    /// The environment variables that point AWS clients at it. Keys and a region are not among them: without more, a
+    /// client finds the identity of the instance, and with those of `keys_environment`, `ecs_environment`,
+    /// `ecs_file_environment`, `eks_environment` or `web_identity_environment` added, another one.
     pub fn environment(&self) -> Vec<(String, String)> {
         let url = format!("http://{}", self.addresses.main);
         [
@@ -190,8 +198,9 @@ fn registries_of(options: &Options) -> Result<BTreeMap<RegistryId, u16>, StartEr
     if !options.listen.ip().is_loopback() {
         return Err(StartError::NotLoopback(options.listen));
     }
-    if !is_role_name(&options.instance_role) {
-        return Err(StartError::InvalidRole(options.instance_role.clone()));
+    let given = [&options.instance_role, &options.container_role];
+    if let Some(role) = given.into_iter().find(|role| !is_role_name(role)) {
+        return Err(StartError::InvalidRole(role.clone()));
     }
     if let Some(user) = options.users.iter().find(|user| !is_role_name(&user.name)) {
         return Err(StartError::InvalidUser(user.name.clone()));
@@ -253,6 +262,12 @@ pub enum StartError {
         /// What is wrong with it.
         source: PolicyError,
     },
+    /// An issuer of tokens cannot be used.
+    #[error("cannot use an identity provider")]
+    Provider(#[from] ProviderError),
+    /// The emulated GitLab cannot be.
+    #[error("cannot emulate GitLab")]
+    GitLab(#[from] GitLabError),
     /// A port cannot be taken.
     #[error("cannot listen on {address} as {what}")]
     Bind {

@@ -1,9 +1,9 @@
-//! The instance metadata service, version 2: tokens by PUT, and no answer without one.
+//! The instance metadata service: tokens by PUT and, unless it is to be of an earlier version, no answer without one.
 //!
 //! Paths, headers and statuses follow "Use the Instance Metadata Service" and "Instance metadata categories" of the
 //! Amazon EC2 user guide.
 
-use std::sync::{Mutex, PoisonError};
+use std::time::Duration as StdDuration;
 
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
@@ -18,7 +18,10 @@ use time::{Duration, OffsetDateTime};
 use crate::accounts::RegistryId;
 use crate::clock::rfc3339;
 use crate::cloud::{Cloud, Entrance};
-use crate::principals::{Principal, SessionKeys};
+use crate::iam::policy::{Attached, Policy};
+use crate::options::InstanceMetadata;
+use crate::principals::Principal;
+use crate::renewed_session::RenewedSession;
 use crate::seal::{Purpose, Seal};
 use crate::sites::Site;
 
@@ -28,34 +31,60 @@ const TTL_SECONDS: std::ops::RangeInclusive<u32> = 1..=21_600;
 
 const INSTANCE_ID: &str = "i-0ec0000000000ec00";
 
-/// Role credentials are good for about six hours, and new ones appear well before the old expire. botocore asks
-/// again when fewer than 15 minutes are left, so they must be new by then.
-const CREDENTIALS_LIFETIME: Duration = Duration::hours(6);
-const RENEWED_BEFORE_EXPIRY: Duration = Duration::minutes(20);
+/// How long an answer that the hop limit swallows is not given. SDKs wait for a second or a few.
+const SILENCE: StdDuration = StdDuration::from_secs(600);
 
-/// The one instance: where it runs and which role it has.
+/// Where the role's credentials are.
+const ROLES: &str = "meta-data/iam/security-credentials";
+
+/// Credentials of the instance itself, for uses of AWS's own ("Instance identity roles", EC2 user guide).
+const OWN_CREDENTIALS: &str = "meta-data/identity-credentials/ec2/security-credentials/ec2-instance";
+
+/// The one instance: where it runs, which role it has, and how it tells.
 pub(crate) struct Instance {
     place: RegistryId,
     role: String,
-    credentials: Mutex<Option<SessionKeys>>,
+    metadata: InstanceMetadata,
+    of_role: RenewedSession,
+    of_instance: RenewedSession,
 }
 
 impl Instance {
-    pub(crate) fn new(place: RegistryId, role: String) -> Self {
-        Self { place, role, credentials: Mutex::default() }
+    pub(crate) fn new(place: RegistryId, role: &str, metadata: InstanceMetadata) -> Self {
+        let principal = |role: &str| Principal::role_session(place.account, role, INSTANCE_ID);
+        // A role of EC2's, whose sessions no policy allows anything here.
+        let useless = Principal {
+            session_policies: Policy::attached(NOTHING, Attached::Identity).into_iter().collect(),
+            ..principal("aws:ec2-instance")
+        };
+        Self {
+            role: role.into(),
+            metadata,
+            of_role: RenewedSession::new(principal(role)),
+            of_instance: RenewedSession::new(useless),
+            place,
+        }
+    }
+}
+
+const NOTHING: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}"#;
+
+impl InstanceMetadata {
+    /// The status that everything is answered with, if there is such.
+    fn only_answer(self) -> Option<StatusCode> {
+        match self {
+            Self::Absent => Some(StatusCode::NOT_FOUND),
+            Self::Disabled => Some(StatusCode::FORBIDDEN),
+            _ => None,
+        }
     }
 
-    /// The role's current credentials, which all callers share.
-    fn credentials(&self, cloud: &Cloud) -> SessionKeys {
-        let now = cloud.now();
-        let mut current = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(keys) = current.as_ref().filter(|keys| now < keys.expires - RENEWED_BEFORE_EXPIRY) {
-            return keys.clone();
-        }
-        let principal = Principal::role_session(self.place.account, &self.role, INSTANCE_ID);
-        let keys = cloud.principals.open_session(principal, CREDENTIALS_LIFETIME, now, &cloud.seal);
-        *current = Some(keys.clone());
-        keys
+    fn hides_tokens(self) -> bool {
+        matches!(self, Self::HopLimit | Self::HopLimitV1AndV2)
+    }
+
+    fn needs_token(self) -> bool {
+        matches!(self, Self::V2 | Self::HopLimit | Self::NoRole)
     }
 }
 
@@ -68,14 +97,31 @@ pub(crate) async fn answer(
     headers: HeaderMap,
 ) -> Response {
     let cloud = &entrance.cloud;
+    let metadata = cloud.instance.metadata;
     if site != Site::Any {
         return refusal(StatusCode::NOT_FOUND);
     }
     match (path.as_str(), method) {
-        ("api/token", Method::PUT) => put_token(cloud, &headers).unwrap_or_else(refusal),
-        ("api/token", _) => refusal(StatusCode::METHOD_NOT_ALLOWED),
-        (path, Method::GET) => get(cloud, path, &headers).unwrap_or_else(refusal),
-        _ => refusal(StatusCode::METHOD_NOT_ALLOWED),
+        ("api/token", Method::PUT) => {
+            if let Some(status) = metadata.only_answer() {
+                return refusal(status);
+            }
+            if metadata.hides_tokens() {
+                tokio::time::sleep(SILENCE).await;
+                return refusal(StatusCode::REQUEST_TIMEOUT);
+            }
+            if metadata == InstanceMetadata::V1Only {
+                return refusal(StatusCode::NOT_FOUND);
+            }
+            put_token(cloud, &headers).unwrap_or_else(refusal)
+        }
+        (path, Method::GET) if path != "api/token" => {
+            if let Some(status) = metadata.only_answer() {
+                return refusal(status);
+            }
+            get(cloud, path, &headers).unwrap_or_else(refusal)
+        }
+        _ => refusal(metadata.only_answer().unwrap_or(StatusCode::METHOD_NOT_ALLOWED)),
     }
 }
 
@@ -94,6 +140,7 @@ fn item_name(path: &str) -> &'static str {
         "meta-data/iam/security-credentials" | "meta-data/iam/security-credentials/" => "ListRoles",
         "meta-data/placement/region" => "GetRegion",
         "dynamic/instance-identity/document" => "GetIdentityDocument",
+        OWN_CREDENTIALS => "GetInstanceCredentials",
         _ if path.starts_with("meta-data/iam/security-credentials/") => "GetRoleCredentials",
         _ => "GetMetadata",
     }
@@ -115,28 +162,39 @@ fn put_token(cloud: &Cloud, headers: &HeaderMap) -> Result<Response, StatusCode>
 }
 
 fn get(cloud: &Cloud, path: &str, headers: &HeaderMap) -> Result<Response, StatusCode> {
-    let token = headers.get(TOKEN_HEADER).map(HeaderValue::as_bytes).unwrap_or_default();
-    if !is_valid_token(&cloud.seal, token, cloud.now()) {
-        return Err(StatusCode::UNAUTHORIZED);
-    }
     let instance = &cloud.instance;
+    check_token(cloud, headers)?;
+    let has_role = instance.metadata != InstanceMetadata::NoRole;
     let text = match path {
+        _ if path.starts_with("meta-data/iam/") && !has_role => return Err(StatusCode::NOT_FOUND),
         "meta-data/iam/security-credentials" | "meta-data/iam/security-credentials/" => instance.role.clone(),
         "meta-data/iam/info" => instance_profile(cloud),
+        OWN_CREDENTIALS => credentials(cloud, &instance.of_instance),
         "meta-data/instance-id" => INSTANCE_ID.into(),
         "meta-data/placement/region" => instance.place.region.to_string(),
         "meta-data/placement/availability-zone" => format!("{}a", instance.place.region),
         "dynamic/instance-identity/document" => identity_document(cloud),
-        _ => match path.strip_prefix("meta-data/iam/security-credentials/") {
-            Some(role) if role == instance.role => role_credentials(cloud),
+        _ => match path.strip_prefix(ROLES).and_then(|rest| rest.strip_prefix('/')) {
+            Some(role) if role == instance.role => credentials(cloud, &instance.of_role),
             _ => return Err(StatusCode::NOT_FOUND),
         },
     };
     Ok(([(CONTENT_TYPE, "text/plain")], text).into_response())
 }
 
-fn role_credentials(cloud: &Cloud) -> String {
-    let keys = cloud.instance.credentials(cloud);
+/// A token may be missing where version 1 is answered, and is not looked at where there is no other.
+fn check_token(cloud: &Cloud, headers: &HeaderMap) -> Result<(), StatusCode> {
+    let metadata = cloud.instance.metadata;
+    let is_accepted = match headers.get(TOKEN_HEADER).map(HeaderValue::as_bytes) {
+        None => !metadata.needs_token(),
+        Some(_) if metadata == InstanceMetadata::V1Only => true,
+        Some(token) => is_valid_token(&cloud.seal, token, cloud.now()),
+    };
+    if is_accepted { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) }
+}
+
+fn credentials(cloud: &Cloud, session: &RenewedSession) -> String {
+    let keys = session.keys(cloud);
     pretty(&json!({
         "Code": "Success",
         "LastUpdated": rfc3339(keys.issued),
@@ -150,7 +208,7 @@ fn role_credentials(cloud: &Cloud) -> String {
 
 fn instance_profile(cloud: &Cloud) -> String {
     let Instance { place, role, .. } = &cloud.instance;
-    let keys = cloud.instance.credentials(cloud);
+    let keys = cloud.instance.of_role.keys(cloud);
     pretty(&json!({
         "Code": "Success",
         "LastUpdated": rfc3339(keys.issued),

@@ -19,8 +19,10 @@
 //! and it listens on loopback only. What one emulator hands out, another does not accept.
 //!
 //! # What is served where
-//! * The main listener, at `/`: the ECR and ECR Public APIs and STS. At `/latest/`: instance metadata. At `/v2/`:
-//!   the registry of account `000000000000` in `us-east-1`.
+//! * The main listener, at `/`: the ECR and ECR Public APIs and STS. At `/latest/`: instance metadata. At
+//!   `/ecs/credentials/<id>` and `/eks/v1/credentials`: the credentials of containers. At `/gitlab/`: the discovery
+//!   document and the keys of an emulated GitLab, whose ID tokens STS takes. At `/v2/`: the registry of account
+//!   `000000000000` in `us-east-1`.
 //! * The listener of a registry: the same, except that `/v2/` is that registry.
 //! * The listener of ECR Public ([`Options::public_port`]): the same, except that `/v2/` is what `public.ecr.aws`
 //!   serves, and `/token/` hands out the tokens for it. Clients are sent to `/token/` by the name and port that they
@@ -47,12 +49,15 @@
 //! # What is not imitated
 //! * Signatures: presigned requests (a signature in the query) and version 4a are not read.
 //! * IAM: users and roles that [`Options`] does not describe exist and may do everything in their own account. Roles
-//!   trust every account, so only the caller's own policies decide who assumes them. There are no trust policies,
-//!   permissions boundaries, organizations, managed policies by ARN, transitive tags or registry policies. Conditions
-//!   have the four case-sensitive string operators on `aws:PrincipalTag`, `aws:ResourceTag`, `ecr:ResourceTag`,
-//!   `aws:PrincipalArn` and `aws:PrincipalAccount`. A wildcard in a resource may span the colons of an ARN.
-//! * STS: there is no web identity. How much of a session's space its policy and tags take is an estimate, since AWS
-//!   does not tell how it packs them.
+//!   without a [trust policy](Identity::trust_policy) trust every account and every identity provider of their own,
+//!   so only the caller's own policies decide who assumes them. There are no permissions boundaries, organizations,
+//!   transitive tags or registry policies, and of managed policies only the four for ECR and AdministratorAccess, for
+//!   sessions. Conditions have the four case-sensitive string operators on `aws:PrincipalTag`, `aws:ResourceTag`,
+//!   `ecr:ResourceTag`, `aws:PrincipalArn` and `aws:PrincipalAccount`, and in trust policies on `<issuer>:sub` and
+//!   `<issuer>:aud`. A wildcard in a resource may span the colons of an ARN.
+//! * STS: web identities are tokens of OpenID Connect signed by RS256, RS384, RS512, ES256 or ES384, whose keys are
+//!   configured, not fetched; their session tags are refused. How much of a session's space its policies and tags
+//!   take is an estimate, since AWS does not tell how it packs them.
 //! * ECR: a repository policy that locks its author out is accepted without `force`. A tag of an immutable repository
 //!   may be pushed again for the image that has it. Docker's schema 1 is refused. What is deleted leaves its content in
 //!   the state folder. There is no catalog.
@@ -65,10 +70,12 @@ mod aws_query;
 mod calls;
 mod clock;
 mod cloud;
+mod container_credentials;
 mod control;
 mod ecr;
 mod ecr_public;
 mod emulator;
+mod environments;
 mod faults;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -76,10 +83,12 @@ mod iam;
 mod imds;
 mod layer_bucket;
 mod listener;
+mod oidc;
 mod operations;
 mod options;
 mod principals;
 mod registry;
+mod renewed_session;
 mod request_body;
 mod requests;
 mod routes;
@@ -101,7 +110,8 @@ pub use clock::Clock;
 pub use emulator::{CreateRepositoryError, Emulator, StartError};
 pub use faults::{Fault, FaultError, FaultState, TooManyFaults};
 pub use iam::policy::PolicyError;
-pub use options::{CrossAccount, Identity, Options, Quirks, RegistryAt, TlsOptions};
+pub use oidc::{GitLabClaims, GitLabError, GitLabIssuer, IdentityProvider, ProviderError, SigningAlgorithm};
+pub use options::{CrossAccount, Identity, InstanceMetadata, Options, Quirks, RegistryAt, TlsOptions};
 pub use principals::AccessKeys;
 pub use requests::RequestRecord;
 pub use seed::{ImportError, Seed, SeedError};

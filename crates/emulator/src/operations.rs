@@ -5,9 +5,10 @@ use axum::extract::{FromRequestParts as _, Path, Request};
 use axum::http::Method;
 use axum::http::request::Parts;
 
+use crate::container_credentials::{ECS_PATH, EKS_PATH};
 use crate::request_body::BodyError;
 use crate::sites::Site;
-use crate::{aws_json, aws_query, ecr, ecr_public, imds, registry, sts};
+use crate::{aws_json, aws_query, ecr, ecr_public, imds, oidc, registry, sts};
 
 /// An operation that the emulator knows, as `(service, name)`.
 pub(crate) type Operation = (&'static str, &'static str);
@@ -65,6 +66,17 @@ async fn of_path(site: &Site, parts: &mut Parts) -> Option<Operation> {
     let path = parts.uri.path();
     if path.starts_with("/latest/") && *site == Site::Any {
         return imds::operation(&parts.method, &below).map(|name| ("imds", name));
+    }
+    if *site == Site::Any && parts.method == Method::GET {
+        if path.starts_with(ECS_PATH) {
+            return Some(("ecs", "GetCredentials"));
+        }
+        if path == EKS_PATH {
+            return Some(("eks", "GetCredentials"));
+        }
+        if path.starts_with("/gitlab/") {
+            return oidc::operation(&below).map(|name| ("gitlab", name));
+        }
     }
     if matches!(path, "/token" | "/token/") {
         let is_asked = parts.method == Method::GET && matches!(site, Site::Any | Site::Public);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::accounts::{AccountId, Region};
 use crate::clock::Clock;
 use crate::faults::Fault;
+use crate::oidc::{GitLabIssuer, IdentityProvider};
 
 /// How to start an emulator. The default listens on free ports of 127.0.0.1 and keeps nothing.
 #[derive(Debug, Clone)]
@@ -33,6 +34,14 @@ pub struct Options {
     pub state_dir: Option<PathBuf>,
     /// The name of the role that the instance metadata hands out credentials for, in account `000000000000`.
     pub instance_role: String,
+    /// How the instance metadata answers.
+    pub instance_metadata: InstanceMetadata,
+    /// The name of the role that the endpoints of ECS and EKS hand out credentials for, in account `000000000000`.
+    pub container_role: String,
+    /// Issuers of tokens for AssumeRoleWithWebIdentity, besides the emulated GitLab.
+    pub identity_providers: Vec<IdentityProvider>,
+    /// The emulated GitLab.
+    pub gitlab: GitLabIssuer,
     /// Whether principals may use registries of other accounts.
     pub cross_account: CrossAccount,
     /// Users besides `ecru`, which every account has, or in its place. All have keys:
@@ -63,6 +72,10 @@ impl Default for Options {
             tls: None,
             state_dir: None,
             instance_role: "ecru-emulator-instance".into(),
+            instance_metadata: InstanceMetadata::default(),
+            container_role: "ecru-emulator-container".into(),
+            identity_providers: Vec::new(),
+            gitlab: GitLabIssuer::default(),
             cross_account: CrossAccount::default(),
             users: Vec::new(),
             roles: Vec::new(),
@@ -85,6 +98,31 @@ pub struct Identity {
     pub policies: Vec<String>,
     /// Its tags, for `aws:PrincipalTag` in conditions.
     pub tags: BTreeMap<String, String>,
+    /// Of a role: who may assume it, as the JSON text of one document with a `Principal` that is `AWS` or
+    /// `Federated`. Without one, a role trusts everybody. Users have none.
+    pub trust_policy: Option<String>,
+}
+
+/// How the instance metadata service answers ("Configure the instance metadata options", EC2 user guide).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum InstanceMetadata {
+    /// Version 2 only: nothing is told without a token.
+    #[default]
+    V2,
+    /// Both versions (`HttpTokens=optional`): a token may be missing, but not wrong.
+    V1AndV2,
+    /// As of before version 2: asked for a token, it answers 404.
+    V1Only,
+    /// From behind a network hop too many: an answer with a token never arrives, so that nothing is told.
+    HopLimit,
+    /// The same with `HttpTokens=optional`: what needs no token arrives.
+    HopLimitV1AndV2,
+    /// No instance: 404 for all of it, for its port is that of the APIs and cannot be closed.
+    Absent,
+    /// Switched off (`HttpEndpoint=disabled`): 403 for all of it.
+    Disabled,
+    /// Version 2, on an instance without a role.
+    NoRole,
 }
 
 /// A registry with a port of its own.

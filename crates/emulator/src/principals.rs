@@ -39,8 +39,8 @@ pub(crate) struct Principal {
     pub(crate) user_id: String,
     /// Whose policies it has.
     pub(crate) identity: IdentityName,
-    /// What narrows it, if it is a session that was opened with a policy.
-    pub(crate) session_policy: Option<Policy>,
+    /// What narrows it, if it is a session that was opened with policies: what none of them allows, it may not do.
+    pub(crate) session_policies: Vec<Policy>,
     pub(crate) session_tags: Tags,
 }
 
@@ -52,7 +52,7 @@ impl Principal {
             user_id: unique_id("AIDA", &arn),
             arn,
             identity: IdentityName::User(name.into()),
-            session_policy: None,
+            session_policies: Vec::new(),
             session_tags: Tags::new(),
         }
     }
@@ -64,7 +64,7 @@ impl Principal {
             arn: format!("arn:aws:sts::{account}:assumed-role/{role}/{session}"),
             user_id: format!("{}:{session}", role_id(account, role)),
             identity: IdentityName::Role(role.into()),
-            session_policy: None,
+            session_policies: Vec::new(),
             session_tags: Tags::new(),
         }
     }

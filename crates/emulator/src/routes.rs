@@ -10,12 +10,15 @@ use crate::accounts::Region;
 use crate::aws_json::JsonError;
 use crate::cloud::Entrance;
 use crate::sites::Site;
-use crate::{aws_json, aws_query, ecr, ecr_public, imds, registry, sts};
+use crate::{aws_json, aws_query, container_credentials, ecr, ecr_public, imds, oidc, registry, sts};
 
 pub(crate) fn router(entrance: Entrance) -> Router {
     Router::new()
         .route("/", any(aws_api))
         .route("/latest/{*path}", any(imds::answer))
+        .route("/ecs/credentials/{*id}", any(container_credentials::answer_ecs))
+        .route("/eks/v1/credentials", any(container_credentials::answer_eks))
+        .route("/gitlab/{*path}", any(oidc::answer))
         .route("/v2", any(registry::ping))
         .route("/v2/", any(registry::ping))
         .route("/v2/{*path}", any(registry::answer))

@@ -66,8 +66,8 @@ struct Payload {
     arn: String,
     user_id: String,
     identity: IdentityName,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    session_policy: Option<Policy>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    session_policies: Vec<Policy>,
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     session_tags: Tags,
     region: String,
@@ -92,7 +92,7 @@ pub(crate) fn mint(
         arn: principal.arn.clone(),
         user_id: principal.user_id.clone(),
         identity: principal.identity.clone(),
-        session_policy: principal.session_policy.clone(),
+        session_policies: principal.session_policies.clone(),
         session_tags: principal.session_tags.clone(),
         region: region.to_string(),
         expires: expires.unix_timestamp(),
@@ -124,7 +124,7 @@ pub(crate) fn open(seal: &Seal, password: &str) -> Option<Grant> {
             arn: payload.arn,
             user_id: payload.user_id,
             identity: payload.identity,
-            session_policy: payload.session_policy,
+            session_policies: payload.session_policies,
             session_tags: payload.session_tags,
         },
         region: payload.region.parse().ok()?,

@@ -5,17 +5,20 @@ use std::str::FromStr;
 
 use super::pattern::{Pattern, Syntax};
 use super::policy::PolicyError;
+use crate::oidc::WebIdentity;
 
 /// Tags of a principal, a session or a repository.
 pub(crate) type Tags = BTreeMap<String, String>;
 
 /// What a request's condition keys are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Context<'a> {
-    pub(crate) principal_arn: &'a str,
-    pub(crate) principal_account: &'a str,
+    /// Not known of somebody who has no AWS identity yet; the same holds for the account.
+    pub(crate) principal_arn: Option<&'a str>,
+    pub(crate) principal_account: Option<&'a str>,
     pub(crate) principal_tags: Tags,
     pub(crate) resource_tags: Tags,
+    pub(crate) web_identity: Option<&'a WebIdentity>,
 }
 
 impl Context<'_> {
@@ -23,9 +26,19 @@ impl Context<'_> {
         match key {
             Key::PrincipalTag(name) => tagged(&self.principal_tags, name),
             Key::ResourceTag(name) => tagged(&self.resource_tags, name),
-            Key::PrincipalArn => Some(self.principal_arn),
-            Key::PrincipalAccount => Some(self.principal_account),
+            Key::PrincipalArn => self.principal_arn,
+            Key::PrincipalAccount => self.principal_account,
+            Key::TokenSubject(provider) => {
+                self.vouched_by(provider).map(|identity| identity.subject.as_str())
+            }
+            Key::TokenAudience(provider) => {
+                self.vouched_by(provider).map(|identity| identity.audience.as_str())
+            }
         }
+    }
+
+    fn vouched_by(&self, provider: &str) -> Option<&WebIdentity> {
+        self.web_identity.filter(|identity| identity.provider.eq_ignore_ascii_case(provider))
     }
 }
 
@@ -41,6 +54,18 @@ pub(super) enum Key {
     ResourceTag(String),
     PrincipalArn,
     PrincipalAccount,
+    /// `<provider>:sub`, where the provider is the issuer without its scheme ("Available keys for AWS OIDC
+    /// federation", IAM user guide). STS knows no more claims of GitLab's.
+    TokenSubject(String),
+    /// `<provider>:aud`.
+    TokenAudience(String),
+}
+
+impl Key {
+    /// Whether only the trust policy of a role can ask for it.
+    pub(super) fn is_of_token(&self) -> bool {
+        matches!(self, Self::TokenSubject(_) | Self::TokenAudience(_))
+    }
 }
 
 impl FromStr for Key {
@@ -48,6 +73,15 @@ impl FromStr for Key {
 
     fn from_str(text: &str) -> Result<Self, PolicyError> {
         let unsupported = || PolicyError::Unsupported(format!("condition key {text}"));
+        if let Some((provider, claim)) = text.rsplit_once(':')
+            && !matches!(provider.split(':').next(), Some("aws" | "ecr"))
+        {
+            return match claim.to_ascii_lowercase().as_str() {
+                "sub" => Ok(Self::TokenSubject(provider.into())),
+                "aud" => Ok(Self::TokenAudience(provider.into())),
+                _ => Err(unsupported()),
+            };
+        }
         let (name, tag) = text.split_once('/').map_or((text, None), |(name, tag)| (name, Some(tag)));
         match (name.to_ascii_lowercase().as_str(), tag) {
             ("aws:principaltag", Some(tag)) => Ok(Self::PrincipalTag(tag.into())),
@@ -63,7 +97,7 @@ impl FromStr for Key {
 /// One key of one operator, with the values of which any may hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Condition {
-    key: Key,
+    pub(super) key: Key,
     values: Vec<Pattern>,
     /// `StringNotEquals` and `StringNotLike`: none of the values may hold.
     negated: bool,

@@ -1,7 +1,7 @@
 //! A door to the evaluation of policies, for the fuzz targets only.
 
 use super::condition::{Context, Tags};
-use super::evaluate::{Asked, Policies, PrincipalNames, decide};
+use super::evaluate::{Asked, Policies, PrincipalNames, ResourceKind, decide};
 use super::policy::{Attached, Policy};
 
 const ACCOUNT: &str = "000000000000";
@@ -19,14 +19,20 @@ pub fn is_allowed(text: &str, of_repository: bool, action: &str, resource: &str)
         resource,
         same_account: true,
         context: Context {
-            principal_arn: ARN,
-            principal_account: ACCOUNT,
+            principal_arn: Some(ARN),
+            principal_account: Some(ACCOUNT),
+            web_identity: None,
             principal_tags: Tags::from([("team".into(), "a".into())]),
             resource_tags: Tags::from([("team".into(), "a".into())]),
         },
     };
     let (of_identity, of_resource) =
         if of_repository { (vec![], vec![&policy]) } else { (vec![policy.clone()], vec![]) };
-    let policies = Policies { identity: &of_identity, session: None, resource: &of_resource };
+    let policies = Policies {
+        identity: &of_identity,
+        session: &[],
+        resource: &of_resource,
+        kind_of_resource: ResourceKind::Usual,
+    };
     Ok(decide(policies, &asked).is_ok())
 }

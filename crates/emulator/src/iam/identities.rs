@@ -25,6 +25,8 @@ pub(crate) enum IdentityName {
 pub(crate) struct Attachments {
     pub(super) policies: Vec<Policy>,
     pub(super) tags: Tags,
+    /// Who may assume it, if it is a role that does not trust everybody.
+    pub(super) trust: Option<Policy>,
 }
 
 /// A policy of a user or a role that cannot be used.
@@ -55,7 +57,11 @@ impl Identities {
             move |source| InvalidIdentity { kind, name, account, source }
         };
         let everybody = || invalid("role", "*", AccountId::default());
-        let others = Attachments { policies: vec![everything().map_err(everybody())?], tags: Tags::new() };
+        let others = Attachments {
+            policies: vec![everything().map_err(everybody())?],
+            tags: Tags::new(),
+            trust: None,
+        };
         let shared = match cross_account {
             CrossAccount::Allow => Some(to_all_accounts().map_err(everybody())?),
             CrossAccount::Deny => None,
@@ -76,15 +82,26 @@ impl Identities {
     pub(crate) fn set(&self, name: IdentityName, identity: &Identity) -> Result<(), PolicyError> {
         let parse = |text: &String| Policy::attached(text, Attached::Identity);
         let policies = identity.policies.iter().map(parse).collect::<Result<_, _>>()?;
-        let attachments = Attachments { policies, tags: identity.tags.clone() };
+        let trust = match (&name, &identity.trust_policy) {
+            (_, None) => None,
+            (IdentityName::Role(_), Some(text)) => Some(Policy::attached(text, Attached::Role)?),
+            (IdentityName::User(_), Some(_)) => {
+                return Err(PolicyError::WrongKind("a user has no trust policy"));
+            }
+        };
+        let attachments = Attachments { policies, tags: identity.tags.clone(), trust };
         let mut described = self.described.write().unwrap_or_else(PoisonError::into_inner);
         described.insert((identity.account, name), Arc::new(attachments));
         Ok(())
     }
 
     pub(super) fn of(&self, principal: &Principal) -> Arc<Attachments> {
+        self.called(principal.account, principal.identity.clone())
+    }
+
+    pub(super) fn called(&self, account: AccountId, name: IdentityName) -> Arc<Attachments> {
         let described = self.described.read().unwrap_or_else(PoisonError::into_inner);
-        described.get(&(principal.account, principal.identity.clone())).unwrap_or(&self.others).clone()
+        described.get(&(account, name)).unwrap_or(&self.others).clone()
     }
 
     /// What each repository's policy says besides its own text.

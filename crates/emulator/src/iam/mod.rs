@@ -7,18 +7,20 @@ pub(crate) mod condition;
 mod evaluate;
 pub(crate) mod fuzzing;
 mod identities;
+pub(crate) mod managed;
 mod pattern;
 pub(crate) mod policy;
 
 use std::fmt::Display;
 
-use crate::accounts::Registry;
+use crate::accounts::{AccountId, Registry};
 use crate::cloud::Cloud;
+use crate::oidc::WebIdentity;
 use crate::principals::Principal;
 use crate::store::RepositoryKey;
 use condition::{Context, Tags};
 pub(crate) use evaluate::PrincipalNames;
-use evaluate::{Asked, Kind, Policies, Refusal, decide};
+use evaluate::{Asked, Kind, Policies, Refusal, ResourceKind, decide, trusts};
 pub(crate) use identities::{Identities, IdentityName, InvalidIdentity};
 use policy::Policy;
 
@@ -34,6 +36,7 @@ pub(crate) struct Denied {
 
 fn reason(refusal: Refusal, action: &str) -> String {
     match refusal {
+        Refusal::Explicit(Kind::RoleTrust) => "with an explicit deny in the role trust policy".into(),
         Refusal::Explicit(kind) => {
             let article = if kind == Kind::IdentityBased { "an" } else { "a" };
             format!("with an explicit deny in {article} {kind} policy")
@@ -65,34 +68,82 @@ pub(crate) fn authorize_on_registry(
     authorize(cloud, principal, action, Resource::in_registry(registry, "*", None, Tags::new()))
 }
 
-/// Whether `principal` may perform an action that has no resource, such as `ecr:GetAuthorizationToken`, or whose
-/// resource trusts everybody, as roles do.
+/// Whether `principal` may perform an action that has no resource, such as `ecr:GetAuthorizationToken`.
 pub(crate) fn authorize_as_identity(
     cloud: &Cloud,
     principal: &Principal,
     action: &'static str,
     resource: &str,
 ) -> Result<(), Denied> {
-    let resource = Resource { arn: resource.into(), registry: None, own_policy: None, tags: Tags::new() };
-    authorize(cloud, principal, action, resource)
+    authorize(cloud, principal, action, Resource::unowned(resource))
+}
+
+/// Whether `principal` may perform `action` (`sts:AssumeRole`, `sts:TagSession`) on a role. One without a trust policy
+/// trusts everybody.
+pub(crate) fn authorize_on_role(
+    cloud: &Cloud,
+    principal: &Principal,
+    action: &'static str,
+    account: AccountId,
+    role: &str,
+    arn: &str,
+) -> Result<(), Denied> {
+    let attachments = cloud.identities.called(account, IdentityName::Role(role.into()));
+    match &attachments.trust {
+        None => authorize_as_identity(cloud, principal, action, arn),
+        Some(trust) => {
+            let resource = Resource {
+                own_policy: Some(trust),
+                account: Some(account),
+                kind: ResourceKind::TrustingRole,
+                ..Resource::unowned(arn)
+            };
+            authorize(cloud, principal, action, resource)
+        }
+    }
+}
+
+/// Whether a role of the account that vouches for `identity` lets it in.
+pub(crate) fn role_trusts(cloud: &Cloud, role: &str, identity: &WebIdentity) -> bool {
+    let attachments = cloud.identities.called(identity.account, IdentityName::Role(role.into()));
+    let context = Context { web_identity: Some(identity), ..Context::default() };
+    attachments.trust.as_ref().is_none_or(|trust| {
+        trusts(trust, &identity.provider_arn(), "sts:AssumeRoleWithWebIdentity", &context)
+    })
 }
 
 struct Resource<'a> {
     arn: String,
-    /// The registry that it is in, if it is in one.
-    registry: Option<&'a Registry>,
+    /// Whose it is, if it is anybody's.
+    account: Option<AccountId>,
+    /// Whether it is a repository, which the emulator can share with all accounts.
+    is_in_registry: bool,
     own_policy: Option<&'a Policy>,
+    kind: ResourceKind,
     tags: Tags,
 }
 
 impl<'a> Resource<'a> {
+    fn unowned(arn: &str) -> Self {
+        Self {
+            arn: arn.into(),
+            account: None,
+            is_in_registry: false,
+            own_policy: None,
+            kind: ResourceKind::Usual,
+            tags: Tags::new(),
+        }
+    }
+
     fn in_registry(
-        registry: &'a Registry,
+        registry: &Registry,
         name: impl Display,
         own_policy: Option<&'a Policy>,
         tags: Tags,
     ) -> Self {
-        Self { arn: registry.repository_arn(name), registry: Some(registry), own_policy, tags }
+        let account = Some(registry.account());
+        let arn = registry.repository_arn(name);
+        Self { account, is_in_registry: true, own_policy, tags, ..Self::unowned(&arn) }
     }
 }
 
@@ -106,25 +157,27 @@ fn authorize(
     let mut principal_tags = identity.tags.clone();
     principal_tags.extend(principal.session_tags.clone());
     let for_all_repositories =
-        cloud.identities.shared_with_other_accounts().filter(|_| resource.registry.is_some());
+        cloud.identities.shared_with_other_accounts().filter(|_| resource.is_in_registry);
     let of_resource: Vec<&Policy> = resource.own_policy.into_iter().chain(for_all_repositories).collect();
     let names = principal.names();
     let asked = Asked {
         principal: &names,
         action,
         resource: &resource.arn,
-        same_account: resource.registry.is_none_or(|registry| registry.account() == principal.account),
+        same_account: resource.account.is_none_or(|account| account == principal.account),
         context: Context {
-            principal_arn: names.role_arn.as_deref().unwrap_or(&names.arn),
-            principal_account: &names.account,
+            principal_arn: Some(names.role_arn.as_deref().unwrap_or(&names.arn)),
+            principal_account: Some(&names.account),
             principal_tags,
             resource_tags: resource.tags,
+            web_identity: None,
         },
     };
     let policies = Policies {
         identity: &identity.policies,
-        session: principal.session_policy.as_ref(),
+        session: &principal.session_policies,
         resource: &of_resource,
+        kind_of_resource: resource.kind,
     };
     decide(policies, &asked).map_err(|refusal| Denied {
         principal: principal.arn.clone(),
@@ -157,6 +210,11 @@ mod tests {
             ),
             (Refusal::Explicit(Kind::IdentityBased), "with an explicit deny in an identity-based policy"),
             (Refusal::Explicit(Kind::Session), "with an explicit deny in a session policy"),
+            (
+                Refusal::Implicit(Kind::RoleTrust),
+                "because no role trust policy allows the ecr:PutImage action",
+            ),
+            (Refusal::Explicit(Kind::RoleTrust), "with an explicit deny in the role trust policy"),
         ] {
             assert_eq!(denied(refusal), format!("{start} {end}"));
         }

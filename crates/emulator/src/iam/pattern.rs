@@ -110,12 +110,7 @@ mod tests {
 
     fn context() -> Context<'static> {
         let tags = BTreeMap::from([("team".to_owned(), "a*".to_owned())]);
-        Context {
-            principal_arn: "",
-            principal_account: "",
-            principal_tags: tags,
-            resource_tags: BTreeMap::new(),
-        }
+        Context { principal_tags: tags, ..Context::default() }
     }
 
     fn matches(pattern: &str, text: &str) -> bool {

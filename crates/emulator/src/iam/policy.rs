@@ -41,15 +41,24 @@ pub(crate) enum Attached {
     Identity,
     /// To a repository: it names principals, and no resources.
     Repository,
+    /// To a role, to say who may assume it: it names principals, and no resources.
+    Role,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Statement {
     pub(super) allows: bool,
-    principals: Option<Vec<String>>,
+    principals: Option<Principals>,
     actions: Choice,
     resources: Option<Choice>,
     conditions: Vec<Condition>,
+}
+
+/// Whom a statement of a resource-based policy is about, as written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Principals {
+    aws: Vec<String>,
+    federated: Vec<String>,
 }
 
 /// What an element with a positive and a `Not…` form selects.
@@ -74,8 +83,14 @@ impl Policy {
     pub(crate) fn attached(text: &str, to: Attached) -> Result<Self, PolicyError> {
         let policy: Self = text.parse()?;
         for statement in &policy.statements {
+            if to != Attached::Role
+                && statement.conditions.iter().any(|condition| condition.key.is_of_token())
+            {
+                return Err(PolicyError::Unsupported("claims of tokens outside trust policies".into()));
+            }
             match (to, &statement.principals, &statement.resources) {
-                (Attached::Identity, None, Some(_)) | (Attached::Repository, Some(_), None) => {}
+                (Attached::Identity, None, Some(_))
+                | (Attached::Repository | Attached::Role, Some(_), None) => {}
                 (Attached::Identity, Some(_), _) => {
                     return Err(PolicyError::WrongKind("a policy of an identity names no principal"));
                 }
@@ -86,6 +101,9 @@ impl Policy {
                     return Err(PolicyError::WrongKind(
                         "a policy of a repository names principals and no resources",
                     ));
+                }
+                (Attached::Role, _, _) => {
+                    return Err(PolicyError::WrongKind("a trust policy names principals and no resources"));
                 }
             }
         }
@@ -109,9 +127,15 @@ impl Statement {
             && self.conditions.iter().all(|condition| condition.holds(context))
     }
 
-    /// The principals that it names, as written.
+    /// The principals with AWS identities that it names, as written.
     pub(super) fn principals(&self) -> &[String] {
-        self.principals.as_deref().unwrap_or_default()
+        self.principals.as_ref().map(|principals| principals.aws.as_slice()).unwrap_or_default()
+    }
+
+    /// Whether it is about those whom an identity provider vouches for.
+    pub(super) fn names_provider(&self, arn: &str) -> bool {
+        self.principals().iter().any(|named| named == "*")
+            || self.principals.iter().flat_map(|principals| &principals.federated).any(|named| named == arn)
     }
 }
 
@@ -218,11 +242,14 @@ impl StatementDocument {
         let resources = choice(self.resource, self.not_resource, syntax)?;
         let principals = match self.principal {
             None => None,
-            Some(PrincipalDocument::Everybody(text)) if text == "*" => Some(vec![text]),
+            Some(PrincipalDocument::Everybody(text)) if text == "*" => {
+                Some(Principals { aws: vec![text], ..Principals::default() })
+            }
             Some(PrincipalDocument::Everybody(_)) => return Err(malformed("Principal is not `*`")),
-            // Services and federated users are principals that no request to the emulator comes from.
+            // Services are principals that no request to the emulator comes from.
             Some(PrincipalDocument::Named(mut named)) => {
-                Some(named.remove("AWS").map(OneOrMany::into_vec).unwrap_or_default())
+                let mut of = |kind| named.remove(kind).map(OneOrMany::into_vec).unwrap_or_default();
+                Some(Principals { aws: of("AWS"), federated: of("Federated") })
             }
         };
         let conditions = self.condition.into_iter().flat_map(|(operator, keys)| {

@@ -86,7 +86,7 @@ impl Meaning<'_> {
             let policies = identity.policies.iter().map(|policy| self.policy(policy, Attached::Identity));
             let policies =
                 policies.map(|policy| Ok(policy?.text().to_owned())).collect::<Result<_, SeedError>>()?;
-            identities.push(Identity { account, name, policies, tags: identity.tags });
+            identities.push(Identity { account, name, policies, tags: identity.tags, trust_policy: None });
         }
         Ok(identities)
     }

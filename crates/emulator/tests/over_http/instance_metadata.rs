@@ -1,7 +1,8 @@
-//! The instance metadata service, version 2.
+//! The instance metadata service in all its modes.
 
-use ecru_emulator::Options;
+use ecru_emulator::{InstanceMetadata, Options};
 use hyper::Method;
+use tokio::io::AsyncWriteExt as _;
 
 use crate::client::{Answer, Call};
 use crate::signer::Signer;
@@ -113,4 +114,83 @@ async fn aws_hosts_have_no_metadata() {
     let stage = Stage::new().await;
     let call = Call::new(Method::PUT, stage.main(), "/latest/api/token").header(TTL, "60");
     assert_eq!(call.header("host", "sts.amazonaws.com").send().await.status, 404);
+}
+
+const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
+
+async fn stage_in(mode: InstanceMetadata) -> Stage {
+    Stage::with(Options { instance_metadata: mode, ..Options::default() }).await
+}
+
+/// The statuses of the role list without a token and with one that is wrong.
+async fn statuses(stage: &Stage) -> (u16, u16) {
+    let without = Call::get(stage.main(), ROLES).send().await.status.as_u16();
+    (without, get(stage, ROLES, "wrong").await.status.as_u16())
+}
+
+#[tokio::test]
+async fn version_one_needs_no_token() {
+    let both = stage_in(InstanceMetadata::V1AndV2).await;
+    assert_eq!(statuses(&both).await, (200, 401));
+    let token = token(&both, "60").await;
+    assert_eq!(get(&both, ROLES, token.text()).await.status, 200);
+    let old = stage_in(InstanceMetadata::V1Only).await;
+    assert_eq!(statuses(&old).await, (200, 200));
+    let put = Call::new(Method::PUT, old.main(), "/latest/api/token").header(TTL, "60").send().await;
+    assert_eq!(put.status, 404);
+}
+
+#[tokio::test]
+async fn an_instance_can_have_no_role_no_metadata_or_not_exist() {
+    let without_role = stage_in(InstanceMetadata::NoRole).await;
+    let token = token(&without_role, "60").await;
+    for path in [ROLES, "/latest/meta-data/iam/info", "/latest/meta-data/iam/security-credentials"] {
+        assert_eq!(get(&without_role, path, token.text()).await.status, 404, "{path}");
+    }
+    let region = get(&without_role, "/latest/meta-data/placement/region", token.text()).await;
+    assert_eq!(region.status, 200);
+    for (mode, status) in [(InstanceMetadata::Absent, 404), (InstanceMetadata::Disabled, 403)] {
+        let stage = stage_in(mode).await;
+        assert_eq!(statuses(&stage).await, (status, status));
+        for method in [Method::PUT, Method::GET, Method::DELETE] {
+            let call = Call::new(method, stage.main(), "/latest/api/token").header(TTL, "60");
+            assert_eq!(call.send().await.status, status);
+        }
+    }
+}
+
+#[tokio::test]
+async fn behind_a_hop_too_many_no_token_arrives() {
+    for (mode, without_token) in [(InstanceMetadata::HopLimit, 401), (InstanceMetadata::HopLimitV1AndV2, 200)]
+    {
+        let stage = stage_in(mode).await;
+        let mut stream = tokio::net::TcpStream::connect(stage.main()).await.unwrap();
+        let put = format!("PUT /latest/api/token HTTP/1.1\r\nhost: {}\r\n{TTL}: 60\r\n\r\n", stage.main());
+        stream.write_all(put.as_bytes()).await.unwrap();
+        // Once it is counted, an answer would be under way; other requests are answered meanwhile.
+        while stage.emulator.calls().get("imds:PutToken") == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(statuses(&stage).await, (without_token, 401));
+        let silence = stream.try_read(&mut [0]).unwrap_err();
+        assert_eq!(silence.kind(), std::io::ErrorKind::WouldBlock);
+    }
+}
+
+#[tokio::test]
+async fn the_instances_own_credentials_are_of_no_use() {
+    let stage = Stage::new().await;
+    let token = token(&stage, "60").await;
+    let path = "/latest/meta-data/identity-credentials/ec2/security-credentials/ec2-instance";
+    let credentials = get(&stage, path, token.text()).await.json();
+    let text = |name: &str| credentials[name].as_str().unwrap().to_owned();
+    let signer = Signer {
+        access_key_id: text("AccessKeyId"),
+        secret_access_key: text("SecretAccessKey"),
+        session_token: Some(text("Token")),
+        ..stage.signer(0, "us-east-1", "ecr")
+    };
+    let prefix = "AmazonEC2ContainerRegistry_V20150921";
+    let answer = stage.json_call(prefix, "GetAuthorizationToken", &signer, "{}").await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["__type"]), (400, &"AccessDeniedException".into()));
 }

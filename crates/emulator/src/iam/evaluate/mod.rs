@@ -11,6 +11,8 @@ pub(crate) enum Kind {
     IdentityBased,
     Session,
     ResourceBased,
+    /// The resource-based policy of a role, which IAM's messages call by a name of its own.
+    RoleTrust,
 }
 
 impl fmt::Display for Kind {
@@ -19,6 +21,7 @@ impl fmt::Display for Kind {
             Self::IdentityBased => "identity-based",
             Self::Session => "session",
             Self::ResourceBased => "resource-based",
+            Self::RoleTrust => "role trust",
         })
     }
 }
@@ -37,8 +40,18 @@ pub(crate) enum Refusal {
 pub(crate) struct Policies<'a> {
     pub(crate) identity: &'a [Policy],
     /// What narrows the session, if something does.
-    pub(crate) session: Option<&'a Policy>,
+    pub(crate) session: &'a [Policy],
     pub(crate) resource: &'a [&'a Policy],
+    pub(crate) kind_of_resource: ResourceKind,
+}
+
+/// What the say of a resource's own policy is within one account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResourceKind {
+    /// It may allow, or leave that to the policies of identities.
+    Usual,
+    /// Nobody assumes a role that its trust policy does not allow to (IAM user guide, policy evaluation logic).
+    TrustingRole,
 }
 
 /// A principal by the names that a resource-based policy can call it.
@@ -88,7 +101,7 @@ pub(crate) fn decide(policies: Policies, asked: &Asked) -> Result<(), Refusal> {
         statement.principals().iter().filter_map(|named| grant(named, asked.principal)).max()
     };
     let of_identity = || policies.identity.iter().flat_map(Policy::statements).filter(concerns);
-    let of_session = || policies.session.into_iter().flat_map(Policy::statements).filter(concerns);
+    let of_session = || policies.session.iter().flat_map(Policy::statements).filter(concerns);
     let of_resource = || {
         let statements = policies.resource.iter().flat_map(|policy| policy.statements()).filter(concerns);
         statements.filter_map(|statement| Some((statement.allows, grant_of(statement)?)))
@@ -100,12 +113,16 @@ pub(crate) fn decide(policies: Policies, asked: &Asked) -> Result<(), Refusal> {
     if of_session().any(|statement| !statement.allows) {
         return Err(Refusal::Explicit(Kind::Session));
     }
+    let (kind, own_policy_must_allow) = match policies.kind_of_resource {
+        ResourceKind::Usual => (Kind::ResourceBased, !asked.same_account),
+        ResourceKind::TrustingRole => (Kind::RoleTrust, true),
+    };
     if of_resource().any(|(allows, _)| !allows) {
-        return Err(Refusal::Explicit(Kind::ResourceBased));
+        return Err(Refusal::Explicit(kind));
     }
 
     let identity_allows = of_identity().next().is_some();
-    let session_allows = policies.session.is_none() || of_session().next().is_some();
+    let session_allows = policies.session.is_empty() || of_session().next().is_some();
     let granted = of_resource().map(|(_, grant)| grant).max();
     let own_side = match granted.filter(|_| asked.same_account) {
         Some(Grant::Itself) => Ok(()),
@@ -114,7 +131,20 @@ pub(crate) fn decide(policies: Policies, asked: &Asked) -> Result<(), Refusal> {
             .and_then(|()| allowed(session_allows, Kind::Session)),
     };
     own_side?;
-    allowed(asked.same_account || granted.is_some(), Kind::ResourceBased)
+    allowed(granted.is_some() || !own_policy_must_allow, kind)
+}
+
+/// Whether a trust policy lets those in whom an identity provider vouches for. There is no other side: such a caller
+/// has no policies yet.
+pub(crate) fn trusts(policy: &Policy, provider_arn: &str, action: &str, context: &Context) -> bool {
+    let action = action.to_ascii_lowercase();
+    let concerning = || {
+        let statements = policy.statements().iter();
+        statements.filter(|statement| {
+            statement.names_provider(provider_arn) && statement.concerns(&action, "", context)
+        })
+    };
+    concerning().next().is_some() && concerning().all(|statement| statement.allows)
 }
 
 fn allowed(allows: bool, kind: Kind) -> Result<(), Refusal> {

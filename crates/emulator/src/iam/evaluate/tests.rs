@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::accounts::AccountId;
 use crate::iam::condition::Tags;
+use crate::iam::policy::{Attached, PolicyError};
+use crate::oidc::WebIdentity;
 
 const SESSION_ARN: &str = "arn:aws:sts::000000000001:assumed-role/pull/job";
 const ROLE_ARN: &str = "arn:aws:iam::000000000001:role/pull";
@@ -30,6 +33,7 @@ struct Case {
     identity: Vec<Policy>,
     session: Option<Policy>,
     resource: Vec<Policy>,
+    kind: ResourceKind,
     same_account: bool,
     principal_tags: Tags,
     resource_tags: Tags,
@@ -38,7 +42,15 @@ struct Case {
 impl Case {
     fn new(identity: Vec<Policy>) -> Self {
         let (principal_tags, resource_tags) = (BTreeMap::new(), BTreeMap::new());
-        Self { identity, session: None, resource: vec![], same_account: true, principal_tags, resource_tags }
+        Self {
+            identity,
+            session: None,
+            resource: vec![],
+            kind: ResourceKind::Usual,
+            same_account: true,
+            principal_tags,
+            resource_tags,
+        }
     }
 
     fn decide(&self, action: &str, resource: &str) -> Result<(), Refusal> {
@@ -54,14 +66,20 @@ impl Case {
             resource,
             same_account: self.same_account,
             context: Context {
-                principal_arn: ROLE_ARN,
-                principal_account: "000000000001",
+                principal_arn: Some(ROLE_ARN),
+                principal_account: Some("000000000001"),
                 principal_tags: self.principal_tags.clone(),
                 resource_tags: self.resource_tags.clone(),
+                web_identity: None,
             },
         };
-        let (identity, session) = (&self.identity, self.session.as_ref());
-        decide(Policies { identity, session, resource: &resource_policies }, &asked)
+        let policies = Policies {
+            identity: &self.identity,
+            session: self.session.as_slice(),
+            resource: &resource_policies,
+            kind_of_resource: self.kind,
+        };
+        decide(policies, &asked)
     }
 
     fn pull(&self) -> Result<(), Refusal> {
@@ -147,6 +165,69 @@ fn between_accounts_both_sides_must_allow() {
         let granted = || vec![granted_to(named, "Allow")];
         assert_eq!(decide(vec![everything()], granted()), Ok(()), "{named}");
         assert_eq!(decide(vec![], granted()), Err(Refusal::Implicit(Kind::IdentityBased)), "{named}");
+    }
+}
+
+#[test]
+fn a_role_is_assumed_by_those_whom_it_trusts() {
+    let assume = |identity: Vec<Policy>, named: &str, same_account| {
+        let trust = policy(json!([{ "Effect": "Allow", "Action": "sts:*", "Principal": { "AWS": named } }]));
+        let (resource, kind) = (vec![trust], ResourceKind::TrustingRole);
+        let case = Case { resource, kind, same_account, ..Case::new(identity) };
+        case.decide("sts:AssumeRole", ROLE_ARN)
+    };
+    let untrusted = Err(Refusal::Implicit(Kind::RoleTrust));
+    for same_account in [true, false] {
+        assert_eq!(assume(vec![everything()], "000000000002", same_account), untrusted);
+        assert_eq!(assume(vec![everything()], "000000000001", same_account), Ok(()));
+        let unable = Err(Refusal::Implicit(Kind::IdentityBased));
+        assert_eq!(assume(vec![], "000000000001", same_account), unable);
+        // Named itself, it needs no policy of its own within the account.
+        assert_eq!(assume(vec![], SESSION_ARN, same_account), if same_account { Ok(()) } else { unable });
+    }
+}
+
+#[test]
+fn tokens_are_trusted_by_provider_and_claims() {
+    let identity = |subject: &str| WebIdentity {
+        account: AccountId::default(),
+        provider: "gitlab.example.com".into(),
+        subject: subject.into(),
+        audience: "sts".into(),
+    };
+    let trusted = |statements: Value, identity: &WebIdentity| {
+        let context = Context { web_identity: Some(identity), ..Context::default() };
+        let text = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+        let policy = Policy::attached(&text, Attached::Role).unwrap();
+        trusts(&policy, &identity.provider_arn(), "sts:AssumeRoleWithWebIdentity", &context)
+    };
+    let statement = |effect: &str, provider: &str, operator: &str, key: &str, value: &str| {
+        json!({
+            "Effect": effect,
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Principal": { "Federated": format!("arn:aws:iam::000000000000:oidc-provider/{provider}") },
+            "Condition": { operator: { key: value } },
+        })
+    };
+    let main = identity("project_path:team/app:ref_type:branch:ref:main");
+    let sub = "gitlab.example.com:sub";
+    let allow = |provider, key, value| json!([statement("Allow", provider, "StringLike", key, value)]);
+    assert!(trusted(allow("gitlab.example.com", sub, "project_path:team/*"), &main));
+    assert!(!trusted(allow("gitlab.example.com", sub, "project_path:other/*"), &main));
+    assert!(!trusted(allow("gitlab.example.org", sub, "*"), &main));
+    assert!(!trusted(allow("gitlab.example.com", "gitlab.example.org:sub", "*"), &main));
+    assert!(trusted(allow("gitlab.example.com", "GitLab.example.com:AUD", "sts"), &main));
+    let all = statement("Allow", "gitlab.example.com", "StringLike", sub, "*");
+    let none = statement("Deny", "gitlab.example.com", "StringNotEquals", sub, &main.subject);
+    assert!(trusted(json!([all, none]), &main));
+    assert!(!trusted(json!([all, none]), &identity("project_path:team/app:ref_type:branch:ref:x")));
+    let everybody = json!([{ "Effect": "Allow", "Action": "sts:*", "Principal": "*" }]);
+    assert!(trusted(everybody, &main));
+    let users = json!([{ "Effect": "Allow", "Action": "sts:*", "Principal": { "AWS": "000000000000" } }]);
+    assert!(!trusted(users, &main));
+    for text in ["gitlab.example.com:amr", "gitlab.example.com:ref_protected"] {
+        let text = json!({ "Statement": allow("gitlab.example.com", text, "*") }).to_string();
+        assert!(matches!(Policy::attached(&text, Attached::Role), Err(PolicyError::Unsupported(_))));
     }
 }
 
