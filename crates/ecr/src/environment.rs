@@ -32,6 +32,9 @@ const NAMES: [&str; 11] = [
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
+    /// The rest, for programs that are started and for a token whose variable the configuration names. The SDK does
+    /// not get them.
+    others: BTreeMap<OsString, OsString>,
 }
 
 impl Environment {
@@ -46,12 +49,37 @@ impl Environment {
     pub fn from_map<N: Into<OsString>, V: Into<OsString>>(
         variables: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
-        let variables = variables
+        let (variables, others) = variables
             .into_iter()
             .map(|(name, value)| (name.into(), value.into()))
-            .filter(|(name, value)| matters(name) && !value.is_empty())
-            .collect();
-        Self { variables }
+            .filter(|(_, value): &(OsString, OsString)| !value.is_empty())
+            .partition(|(name, _)| matters(name));
+        Self { variables, others }
+    }
+
+    /// The value of any variable, also one that does not matter otherwise, as a secret.
+    #[must_use]
+    pub fn named_secret(&self, name: &str) -> Option<SecretString> {
+        let others = self.others.get(OsStr::new(name)).and_then(|value| value.to_str());
+        let value = self.get(name).or(others)?.trim();
+        (!value.is_empty()).then(|| value.into())
+    }
+
+    /// All variables, for a program that is started.
+    #[must_use]
+    pub fn of_child(&self) -> Vec<(OsString, OsString)> {
+        let all = self.variables.iter().chain(&self.others);
+        all.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// Sets a variable that matters.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.variables.insert(name.into(), value.into());
+    }
+
+    /// Takes a variable out.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.variables.remove(OsStr::new(name));
     }
 
     /// The value of a variable as text; `None` if it is unset, empty or not UTF-8.

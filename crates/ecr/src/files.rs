@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
@@ -28,7 +29,7 @@ pub enum ReadError {
 ///
 /// # Errors
 /// If there is something else, something longer, or something that this process may not read.
-pub(crate) fn read_limited(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, ReadError> {
+pub fn read_limited(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, ReadError> {
     // Without O_NONBLOCK, opening a pipe waits for a writer.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     match rustix::fs::open(path, flags, Mode::empty()) {
@@ -36,6 +37,21 @@ pub(crate) fn read_limited(path: &Path, limit: usize) -> Result<Option<Vec<u8>>,
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Ok(None),
         Err(error) => Err(io::Error::from(error).into()),
     }
+}
+
+/// Why somebody else than the user `owner` may have written the file at `path`, or can put another in its place.
+pub(crate) fn reason_to_distrust(path: &Path, owner: u32) -> Option<String> {
+    path.ancestors().take(2).filter(|path| !path.as_os_str().is_empty()).find_map(|path| {
+        let shown = path.display();
+        match path.metadata() {
+            Err(error) => Some(format!("`{shown}` cannot be looked at: {error}")),
+            Ok(metadata) if metadata.uid() != owner => {
+                Some(format!("`{shown}` belongs to user {}, not {owner}", metadata.uid()))
+            }
+            Ok(metadata) if metadata.mode() & 0o022 != 0 => Some(format!("others can write `{shown}`")),
+            Ok(_) => None,
+        }
+    })
 }
 
 fn read_all(file: File, limit: usize) -> Result<Vec<u8>, ReadError> {

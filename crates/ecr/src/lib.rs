@@ -6,9 +6,10 @@ pub mod config;
 pub mod deadlines;
 pub mod environment;
 mod files;
+mod glob;
 pub mod identity;
 pub mod mint;
 pub mod registry;
 pub mod token;
 
-pub use files::ReadError;
+pub use files::{ReadError, read_limited};

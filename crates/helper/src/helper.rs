@@ -6,44 +6,102 @@ use ecru_docker::credential_helper::message::{Credential, ServerList};
 use ecru_docker::credential_helper::serve::{Failure, Helper};
 use ecru_ecr::cache::{Cache, Cached};
 use ecru_ecr::clock::system_time;
-use ecru_ecr::config::{Config, ConfigError, OnError, SYSTEM_FILE, Source};
+use ecru_ecr::config::{
+    ChoiceError, Config, ConfigError, OnError, PolicyError, Request, SYSTEM_FILE, Source,
+};
 use ecru_ecr::deadlines::Deadlines;
 use ecru_ecr::environment::Environment;
+use ecru_ecr::identity::selection::Selection;
 use ecru_ecr::identity::{Identity, MachineFiles};
 use ecru_ecr::mint::Mint;
-use ecru_ecr::registry::{Registry, RegistryError};
+use ecru_ecr::registry::Registry;
 use ecru_ecr::token::{TokenError, TokenSource};
 
 use crate::NAME;
+use crate::fallback::{Others, is_fallback};
 
 /// The user name of every token, which `list` tells beforehand.
 const USERNAME: &str = "AWS";
+
+/// The variable that lets `store` and `erase` succeed, as with amazon-ecr-credential-helper.
+const IGNORE_VARIABLE: &str = "AWS_ECR_IGNORE_CREDS_STORAGE";
 
 /// The credential helper for registries of Amazon ECR.
 #[derive(Debug)]
 pub(crate) struct EcrHelper {
     environment: Environment,
+    profile: Option<String>,
 }
 
 impl EcrHelper {
-    pub(crate) fn new(environment: Environment) -> Self {
-        Self { environment }
+    /// A helper whose program is called by a name that ends in `profile`.
+    pub(crate) fn new(environment: Environment, profile: Option<String>) -> Self {
+        Self { environment, profile }
     }
 
     fn config(&self) -> Result<Config, ConfigError> {
         Config::load(&Source::all(Path::new(SYSTEM_FILE), &self.environment))
     }
 
-    /// The cache with AWS behind it.
-    fn source(&self, notes: &mut Vec<String>) -> Cached<Mint> {
-        let deadlines = Deadlines::from_environment(&self.environment).unwrap_or_else(|error| {
+    fn deadlines(&self, notes: &mut Vec<String>) -> Deadlines {
+        Deadlines::from_environment(&self.environment).unwrap_or_else(|error| {
             notes.push(error.to_string());
             Deadlines::default()
+        })
+    }
+
+    fn cache(&self, config: &Config, selection: &Selection) -> Option<Cache> {
+        let identity = Identity::selected(selection, &self.environment, &MachineFiles::of_this_machine());
+        let cache = Cache::new(&self.environment, &identity, system_time)?;
+        Some(cache.with_partitions(config.partitions().clone()))
+    }
+
+    /// The cache with AWS behind it.
+    fn source(&self, config: &Config, selection: &Selection, notes: &mut Vec<String>) -> Cached<Mint> {
+        let deadlines = self.deadlines(notes);
+        let mint = Mint::new(self.environment.clone(), deadlines.mint, system_time)
+            .with_identity(selection.clone())
+            .with_partitions(config.partitions().clone());
+        Cached::new(mint, self.cache(config, selection), deadlines.lock_wait)
+    }
+
+    fn others<'a>(&'a self, config: &'a Config, notes: &mut Vec<String>) -> Others<'a> {
+        let mut fallback = config.fallback();
+        if fallback.is_some() && is_fallback(&self.environment) {
+            notes.push("the fallback is not asked, since this program is itself one".to_owned());
+            fallback = None;
+        }
+        let Deadlines { lock_wait, mint } = self.deadlines(notes);
+        Others::new(fallback, &self.environment, lock_wait + mint)
+    }
+
+    fn choice(&self, config: &Config, request: &Request) -> Result<Selection, ChoiceError> {
+        let choice = config.choice(request, self.profile.as_deref(), &self.environment)?;
+        Ok(choice.selection)
+    }
+
+    /// The registries in the cache, each with the identity that is meant for it.
+    fn cached_registries(&self, config: &Config, own: &Selection) -> Vec<Registry> {
+        let mut selections = vec![own];
+        for rule in config.rules() {
+            if !selections.contains(&&rule.selection) {
+                selections.push(&rule.selection);
+            }
+        }
+        let registries = selections.into_iter().flat_map(|selection| {
+            let registries =
+                self.cache(config, selection).map(|cache| cache.registries()).unwrap_or_default();
+            registries.into_iter().filter(move |registry| {
+                let request = Request { registry: registry.clone(), path: String::new() };
+                self.choice(config, &request).is_ok_and(|chosen| chosen == *selection)
+            })
         });
-        let identity = Identity::read(&self.environment, &MachineFiles::of_this_machine());
-        let cache = Cache::new(&self.environment, &identity, system_time);
-        let mint = Mint::new(self.environment.clone(), deadlines.mint, system_time);
-        Cached::new(mint, cache, deadlines.lock_wait)
+        registries.collect()
+    }
+
+    /// The identity where no registry is known yet.
+    fn own_selection(&self, config: &Config) -> Result<Selection, ChoiceError> {
+        config.own_choice(self.profile.as_deref(), &self.environment).map(|choice| choice.selection)
     }
 
     /// The registry of the principal's own account, and its token kept for the `get` that will follow.
@@ -62,16 +120,36 @@ impl EcrHelper {
         Some(registry)
     }
 
-    /// Makes sure that `server` is a registry for which there is nothing to store or to erase.
-    fn refuse_others(&self, server: &str, notes: &mut Vec<String>) -> Result<(), Failure> {
+    /// What happens to a credential that somebody wants kept or forgotten: nothing for registries of ECR; `delegate`
+    /// is asked to do it for others.
+    fn change(
+        &self,
+        server: &str,
+        notes: &mut Vec<String>,
+        delegate: impl FnOnce(&Others<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let config = self.config().map_err(|error| config_failure(&error))?;
-        let registry = config
-            .registry(server)
-            .map_err(|error| Failure::reported(format!("{NAME} keeps no credentials: {error}")))?;
-        notes.push(format!(
-            "credentials for {registry} come from AWS each time; there is nothing to keep or to forget"
-        ));
+        match config.registry(server) {
+            Ok(registry) => notes.push(format!(
+                "credentials for {registry} come from AWS each time; there is nothing to keep or to forget"
+            )),
+            Err(error) => {
+                let others = self.others(&config, notes);
+                if error.is_another_host() && others.exist() {
+                    return delegate(&others);
+                }
+                if !self.ignores_storage() {
+                    return Err(Failure::reported(format!("{NAME} keeps no credentials: {error}")));
+                }
+                notes.push(format!("{IGNORE_VARIABLE} is set; nothing is kept or forgotten"));
+            }
+        }
         Ok(())
+    }
+
+    /// Whether `store` and `erase` succeed for whatever server, as with amazon-ecr-credential-helper.
+    fn ignores_storage(&self) -> bool {
+        self.environment.get(IGNORE_VARIABLE).is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 }
 
@@ -86,11 +164,18 @@ impl Helper for EcrHelper {
 
     fn get(&self, server: &str, notes: &mut Vec<String>) -> Result<Credential, Failure> {
         let config = self.config().map_err(|error| config_failure(&error))?;
-        let registry = config.registry(server).map_err(|error| registry_failure(&error))?;
-        let source = self.source(notes);
-        let token = source.token(&registry);
+        let request = match config.request(server) {
+            Ok(request) => request,
+            Err(error) if error.is_another_host() => return self.others(&config, notes).get(server),
+            Err(error) => return Err(Failure::not_found().because(error.to_string())),
+        };
+        let registry = &request.registry;
+        config.permit(registry).map_err(|error| policy_failure(&error, registry))?;
+        let selection = self.choice(&config, &request).map_err(|error| choice_failure(&error))?;
+        let source = self.source(&config, &selection, notes);
+        let token = source.token(registry);
         notes.extend(source.take_warnings().iter().map(ToString::to_string));
-        let token = token.map_err(|error| token_failure(&error, &registry, config.on_error()))?;
+        let token = token.map_err(|error| token_failure(&error, registry, config.on_error()))?;
         Ok(Credential { server_url: server.to_owned(), username: token.username, secret: token.secret })
     }
 
@@ -103,22 +188,32 @@ impl Helper for EcrHelper {
                 return Ok(ServerList::new());
             }
         };
-        let source = self.source(notes);
-        let mut hosts: Vec<String> = config.registries().iter().map(Registry::host).collect();
-        hosts.extend(config.aliases().keys().map(ToString::to_string));
-        hosts.extend(source.cache().into_iter().flat_map(Cache::registries).map(|registry| registry.host()));
-        if hosts.is_empty() {
-            hosts.extend(Self::own_registry(&source, notes).map(|registry| registry.host()));
+        let own = self.own_selection(&config).unwrap_or_else(|error| {
+            notes.push(error.to_string());
+            Selection::default()
+        });
+        let is_permitted =
+            |server: &str| config.registry(server).is_ok_and(|registry| config.permit(&registry).is_ok());
+        let mut servers: Vec<String> = config.registries().iter().map(Registry::host).collect();
+        servers.extend(config.aliases().keys().map(ToString::to_string));
+        servers.extend(config.rules().iter().filter_map(|rule| rule.pattern.server()).map(str::to_owned));
+        servers.extend(self.cached_registries(&config, &own).iter().map(Registry::host));
+        if servers.is_empty() {
+            let source = self.source(&config, &own, notes);
+            servers.extend(Self::own_registry(&source, notes).map(|registry| registry.host()));
         }
-        Ok(hosts.into_iter().map(|host| (format!("https://{host}"), USERNAME.to_owned())).collect())
+        servers.retain(|server| is_permitted(server));
+        let mut list = self.others(&config, notes).list(notes);
+        list.extend(servers.into_iter().map(|server| (format!("https://{server}"), USERNAME.to_owned())));
+        Ok(list)
     }
 
     fn store(&self, credential: Credential, notes: &mut Vec<String>) -> Result<(), Failure> {
-        self.refuse_others(&credential.server_url, notes)
+        self.change(&credential.server_url, notes, |others| others.store(&credential))
     }
 
     fn erase(&self, server: &str, notes: &mut Vec<String>) -> Result<(), Failure> {
-        self.refuse_others(server, notes)
+        self.change(server, notes, |others| others.erase(server))
     }
 }
 
@@ -127,13 +222,13 @@ fn config_failure(error: &ConfigError) -> Failure {
     Failure::not_found().because(error.to_string()).with_hint(error.hint())
 }
 
-/// Other hosts are no reason to say anything: a helper that is Docker's only store is asked for all of them.
-fn registry_failure(error: &RegistryError) -> Failure {
-    if error.is_another_host() {
-        Failure::not_found()
-    } else {
-        Failure::not_found().because(error.to_string())
-    }
+/// What the machine's policy forbids is not here, as far as the caller is concerned.
+fn policy_failure(error: &PolicyError, registry: &Registry) -> Failure {
+    Failure::not_found().because(format!("{registry}: {error}")).with_hint(error.hint())
+}
+
+fn choice_failure(error: &ChoiceError) -> Failure {
+    Failure::not_found().because(error.to_string()).with_hint(error.hint())
 }
 
 /// ECR Public can be read without credentials, so that their lack is never reported as a failure.

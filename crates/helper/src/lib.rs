@@ -3,10 +3,12 @@
 //! It links nothing but what AWS says and what Docker says. A `get` looks into the token cache before anything
 //! else; only where that has nothing fresh, an identity is looked for and AWS is asked.
 
+mod fallback;
 mod helper;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use ecru_docker::credential_helper::message::Verb;
@@ -22,7 +24,8 @@ pub const NAME: &str = "docker-credential-ecr-login";
 /// Serves one request of Docker's or gitlab-runner's, and returns the exit code: 0 with an answer on `stdout`, or 1
 /// with one line there that says that there is none, and the reason on `stderr`.
 ///
-/// `arguments` are those after the program's name, `environment` is where configuration and identity come from.
+/// `arguments` are the program's name, which may choose a profile (see [`profile_of`]), and those after it;
+/// `environment` is where configuration and identity come from.
 pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
     environment: Environment,
@@ -32,11 +35,12 @@ pub fn run(
 ) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let argument = match arguments.as_slice() {
-        [argument] => argument.to_str().unwrap_or_default(),
+        [_, argument] => argument.to_str().unwrap_or_default(),
         _ => "",
     };
+    let profile = arguments.first().and_then(|program| profile_of(program));
     match Verb::parse(argument) {
-        Some(verb) => serve(verb, stdin, stdout, stderr, &EcrHelper::new(environment)),
+        Some(verb) => serve(verb, stdin, stdout, stderr, &EcrHelper::new(environment, profile)),
         None => {
             let is_help = matches!(argument, "help" | "-h" | "--help");
             let is_written = writeln!(stdout, "{}", usage()).and_then(|()| stdout.flush()).is_ok();
@@ -45,12 +49,21 @@ pub fn run(
     }
 }
 
+/// The profile of ecru's configuration that a program's name asks for: a link `docker-credential-ecr-login-team-a` to
+/// the program is what Docker calls `ecr-login-team-a`, with the identity of `[profile.team-a]`.
+#[must_use]
+pub fn profile_of(program: &OsStr) -> Option<String> {
+    let name = Path::new(program).file_name()?.to_str()?;
+    let profile = name.strip_prefix(NAME)?.strip_prefix('-')?;
+    (!profile.is_empty()).then(|| profile.to_owned())
+}
+
 /// Is the program: serves the request in this process's arguments and streams.
 #[must_use]
 pub fn main() -> ExitCode {
     harden_process();
     let (mut stdin, mut stdout, mut stderr) = (io::stdin().lock(), io::stdout().lock(), io::stderr().lock());
-    let arguments = std::env::args_os().skip(1);
+    let arguments = std::env::args_os();
     ExitCode::from(run(arguments, Environment::from_process(), &mut stdin, &mut stdout, &mut stderr))
 }
 

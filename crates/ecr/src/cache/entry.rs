@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::Key;
 use crate::identity::Fingerprint;
-use crate::registry::Registry;
+use crate::registry::{Partitions, Registry};
 use crate::token::{MAX_LIFETIME, Token};
 
 /// The version of the format.
@@ -49,7 +49,7 @@ struct Written<'a> {
 
 impl Entry {
     /// Reads an entry; `None` if it is damaged, has expired, or claims a life that no token has.
-    pub(super) fn read(json: &[u8], now: SystemTime) -> Option<Self> {
+    pub(super) fn read(json: &[u8], partitions: &Partitions, now: SystemTime) -> Option<Self> {
         let written: Written<'_> = serde_json::from_slice(json).ok()?;
         let issued_at = UNIX_EPOCH.checked_add(Duration::from_secs(written.issued_at))?;
         let expires_at = UNIX_EPOCH.checked_add(Duration::from_secs(written.expires_at))?;
@@ -66,11 +66,11 @@ impl Entry {
                 secret: SecretString::from(written.secret.into_owned()),
                 issued_at,
                 expires_at,
-                own_registry: written.own_registry.and_then(|host| Registry::parse(host).ok()),
+                own_registry: written.own_registry.and_then(|host| partitions.parse(host).ok()),
             },
             key: written.key.to_owned(),
             identity: written.identity.to_owned(),
-            registry: Registry::parse(written.registry).ok()?,
+            registry: partitions.parse(written.registry).ok()?,
         })
     }
 

@@ -42,6 +42,11 @@ impl Key {
         append(&mut row, identity.as_bytes());
         append(&mut row, if registry.is_public() { b"public" } else { b"private" });
         append(&mut row, registry.partition().name().as_bytes());
+        if let Some(added) = registry.partition().added() {
+            for domain in [Some(&added.api_suffix), added.dual_stack_api_suffix.as_ref()] {
+                append(&mut row, domain.map_or(b"", |domain| domain.as_bytes()));
+            }
+        }
         append(&mut row, registry.region().as_bytes());
         append(&mut row, &[u8::from(registry.fips()), u8::from(registry.dual_stack())]);
         for variable in ENDPOINT_VARIABLES {

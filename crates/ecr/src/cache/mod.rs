@@ -19,7 +19,7 @@ pub use self::key::Key;
 use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::identity::{Fingerprint, Identity};
-use crate::registry::Registry;
+use crate::registry::{Partitions, Registry};
 use crate::token::{Token, TokenError, TokenSource};
 
 /// The variable that turns the cache off, whatever its value, as with amazon-ecr-credential-helper.
@@ -34,6 +34,7 @@ pub struct Cache {
     directory: Directory,
     identity: Fingerprint,
     environment: Environment,
+    partitions: Partitions,
     clock: Clock,
 }
 
@@ -48,7 +49,15 @@ impl Cache {
         }
         let directory = Directory::chosen_by(environment)?;
         let identity = identity.fingerprint();
-        Some(Self { directory, identity, environment: environment.clone(), clock })
+        let (environment, partitions) = (environment.clone(), Partitions::default());
+        Some(Self { directory, identity, environment, partitions, clock })
+    }
+
+    /// The same with more partitions than this program knows.
+    #[must_use]
+    pub fn with_partitions(mut self, partitions: Partitions) -> Self {
+        self.partitions = partitions;
+        self
     }
 
     /// The registries that entries of this identity were made for, or that are its own, in no particular order.
@@ -59,7 +68,8 @@ impl Cache {
         let names = self.directory.entry_names().unwrap_or_default();
         let entries = names.iter().filter_map(|name| {
             let content = self.directory.read(name).ok()??;
-            Entry::read(&content, now).filter(|entry| entry.identity == self.identity.to_string())
+            Entry::read(&content, &self.partitions, now)
+                .filter(|entry| entry.identity == self.identity.to_string())
         });
         entries.flat_map(|entry| [Some(entry.registry), entry.token.own_registry]).flatten().collect()
     }
@@ -79,7 +89,7 @@ impl Cache {
     /// The entry, if it is there and has not expired.
     fn read(&self, key: &Key, now: SystemTime) -> Result<Option<Entry>, DirectoryError> {
         let Some(content) = self.directory.read(&key.entry_name())? else { return Ok(None) };
-        Ok(Entry::read(&content, now).filter(|entry| entry.key == key.to_string()))
+        Ok(Entry::read(&content, &self.partitions, now).filter(|entry| entry.key == key.to_string()))
     }
 
     /// Keeps a token, and tidies up. `lock` is that of the entry, if it is held.

@@ -450,12 +450,12 @@ fn debug_output_hides_secrets() {
 proptest! {
     #[test]
     fn any_content_is_read_or_ignored(content: Vec<u8>, issued: u64, expires: u64) {
-        let _ = Entry::read(&content, system_time());
+        let _ = Entry::read(&content, &Partitions::default(), system_time());
         let plausible = format!(
             r#"{{"version":1,"key":"","identity":"","registry":"public.ecr.aws","own_registry":null,"username":"AWS",
             "secret":"x","issued_at":{issued},"expires_at":{expires}}}"#,
         );
-        if let Some(entry) = Entry::read(plausible.as_bytes(), system_time()) {
+        if let Some(entry) = Entry::read(plausible.as_bytes(), &Partitions::default(), system_time()) {
             prop_assert!(entry.token.expires_at > system_time() - PATIENCE);
             let _ = entry.is_fresh(system_time());
         }

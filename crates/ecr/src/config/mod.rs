@@ -6,20 +6,28 @@
 //! must not be widened, and half of a set of rules is none.
 
 mod file;
+mod pattern;
+mod policy;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use self::file::OnError;
+pub use self::file::{Fallback, OnError, Rule};
+pub use self::pattern::Pattern;
+pub use self::policy::{Policy, PolicyError};
 use crate::environment::Environment;
-use crate::files::{ReadError, read_limited};
-use crate::registry::{Address, Registry, RegistryError};
+use crate::files::{ReadError, read_limited, reason_to_distrust};
+use crate::identity::selection::{Selection, SelectionError};
+use crate::registry::{Address, Partitions, Registry, RegistryError};
 
 /// The system's configuration file.
 pub const SYSTEM_FILE: &str = "/etc/ecru/config.toml";
 
 /// The variable that names a further configuration file.
 pub const FILE_VARIABLE: &str = "ECRU_CONFIG";
+
+/// The number of the user who owns the system's file.
+const ROOT: u32 = 0;
 
 /// The longest configuration file, in bytes.
 pub const MAX_FILE_BYTES: usize = 1024 * 1024;
@@ -30,6 +38,11 @@ pub struct Config {
     registries: Vec<Registry>,
     aliases: BTreeMap<Address, Registry>,
     on_error: OnError,
+    rules: Vec<Rule>,
+    profiles: BTreeMap<String, Selection>,
+    partitions: Partitions,
+    policy: Option<Policy>,
+    fallback: Option<Fallback>,
 }
 
 /// A configuration file that may be there or must be.
@@ -39,17 +52,78 @@ pub struct Source {
     pub path: PathBuf,
     /// Whether its absence is an error.
     pub required: bool,
+    /// The number of the user who must own it, with nobody else able to write it: only such a file may lay down a
+    /// policy. `None` for files of the user's own.
+    pub owner: Option<u32>,
+}
+
+/// A registry as it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The registry.
+    pub registry: Registry,
+    /// The path behind its name, without slashes around it; mostly empty.
+    pub path: String,
+}
+
+/// Which identity is meant for a request, and what says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// The identity.
+    pub selection: Selection,
+    /// What chose it.
+    pub by: ChosenBy,
+}
+
+/// What chose an identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChosenBy {
+    /// The name of the program, which ends in the name of a profile of ecru's.
+    ProgramName(String),
+    /// The first rule with a pattern that matches.
+    Rule(String),
+    /// The `ECRU_` variables.
+    Variables,
+    /// Nothing: the SDK's default chain.
+    Default,
+}
+
+/// Why no identity can be chosen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChoiceError {
+    /// The program is called by a name that ends in no profile's.
+    #[error("the program's name asks for the profile `{name}`, which the configuration does not have")]
+    NoProfile {
+        /// The profile.
+        name: String,
+    },
+    /// The `ECRU_` variables contradict each other.
+    #[error("the ECRU_ variables select no identity: {0}")]
+    Variables(#[from] SelectionError),
+}
+
+impl ChoiceError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoProfile { name } => Some(format!("add [profile.{name}] to {SYSTEM_FILE}")),
+            Self::Variables(_) => None,
+        }
+    }
 }
 
 impl Source {
     /// The files that count in `environment`, in the order in which they are read, after the system's at `system`.
     #[must_use]
     pub fn all(system: &Path, environment: &Environment) -> Vec<Self> {
-        let optional = |path| Self { path, required: false };
+        let optional = |path| Self { path, required: false, owner: None };
+        let system = Self { path: system.to_owned(), required: false, owner: Some(ROOT) };
         let user =
             environment.xdg("XDG_CONFIG_HOME", ".config").map(|directory| directory.join("ecru/config.toml"));
-        let named = environment.path(FILE_VARIABLE).map(|path| Self { path, required: true });
-        [Some(optional(system.to_owned())), user.map(optional), named].into_iter().flatten().collect()
+        let named = environment.path(FILE_VARIABLE).map(|path| Self { path, required: true, owner: None });
+        [Some(system), user.map(optional), named].into_iter().flatten().collect()
     }
 }
 
@@ -73,7 +147,13 @@ impl Config {
         let Some(content) = content else {
             return if source.required { Err(ConfigError::Missing { path: path() }) } else { Ok(()) };
         };
-        let file = file::parse(&content).map_err(|fault| ConfigError::Invalid { path: path(), fault })?;
+        if let Some(owner) = source.owner
+            && let Some(reason) = reason_to_distrust(&source.path, owner)
+        {
+            return Err(ConfigError::Untrusted { path: path(), reason });
+        }
+        let file = file::parse(&content, self.partitions.clone(), source.owner.is_some())
+            .map_err(|fault| ConfigError::Invalid { path: path(), fault })?;
         for registry in file.registries {
             if !self.registries.contains(&registry) {
                 self.registries.push(registry);
@@ -81,7 +161,88 @@ impl Config {
         }
         self.aliases.extend(file.aliases);
         self.on_error = file.on_error.unwrap_or(self.on_error);
+        self.rules.extend(file.rules);
+        self.profiles.extend(file.profiles);
+        self.partitions = file.partitions;
+        self.policy = file.policy.or(self.policy.take());
+        self.fallback = file.fallback.or(self.fallback.take());
         Ok(())
+    }
+
+    /// The registry that a caller means, with the path behind it.
+    ///
+    /// # Errors
+    /// As [`Config::registry`].
+    pub fn request(&self, text: &str) -> Result<Request, RegistryError> {
+        let path = Address::parse(text)?.path().to_owned();
+        Ok(Request { registry: self.registry(text)?, path })
+    }
+
+    /// The identity that is meant for `request`: by the profile that the program's name asks for, else by the first
+    /// rule that matches, else by the `ECRU_` variables.
+    ///
+    /// # Errors
+    /// If there is no such profile, or the variables contradict each other.
+    pub fn choice(
+        &self,
+        request: &Request,
+        profile: Option<&str>,
+        environment: &Environment,
+    ) -> Result<Choice, ChoiceError> {
+        let mut rules = self.rules.iter();
+        if profile.is_none()
+            && let Some(rule) = rules.find(|rule| rule.pattern.matches(&request.registry, &request.path))
+        {
+            let by = ChosenBy::Rule(rule.pattern.as_str().to_owned());
+            return Ok(Choice { selection: rule.selection.clone(), by });
+        }
+        self.own_choice(profile, environment)
+    }
+
+    /// The identity where no rule has a say: that of the profile that the program's name asks for, else that of the
+    /// `ECRU_` variables.
+    ///
+    /// # Errors
+    /// As [`Config::choice`].
+    pub fn own_choice(
+        &self,
+        profile: Option<&str>,
+        environment: &Environment,
+    ) -> Result<Choice, ChoiceError> {
+        if let Some(name) = profile {
+            let selection = self.profiles.get(name).cloned();
+            let selection = selection.ok_or_else(|| ChoiceError::NoProfile { name: name.to_owned() })?;
+            return Ok(Choice { selection, by: ChosenBy::ProgramName(name.to_owned()) });
+        }
+        let selection = Selection::from_environment(environment)?;
+        let by = if selection == Selection::default() { ChosenBy::Default } else { ChosenBy::Variables };
+        Ok(Choice { selection, by })
+    }
+
+    /// Makes sure that the machine's policy allows `registry`.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn permit(&self, registry: &Registry) -> Result<(), PolicyError> {
+        self.policy.as_ref().map_or(Ok(()), |policy| policy.permit(registry))
+    }
+
+    /// The rules, in the order in which they are tried.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Who is asked for registries of others.
+    #[must_use]
+    pub fn fallback(&self) -> Option<&Fallback> {
+        self.fallback.as_ref()
+    }
+
+    /// The partitions whose registries are recognised.
+    #[must_use]
+    pub fn partitions(&self) -> &Partitions {
+        &self.partitions
     }
 
     /// The registry that a caller means: that of an alias, or the one that the text names itself.
@@ -92,7 +253,7 @@ impl Config {
         let address = Address::parse(text)?;
         match self.aliases.get(&address) {
             Some(registry) => Ok(registry.clone()),
-            None => Registry::from_address(&address),
+            None => self.partitions.registry(&address),
         }
     }
 
@@ -117,7 +278,8 @@ impl Config {
     /// Whether it names any registry.
     #[must_use]
     pub fn names_registries(&self) -> bool {
-        !self.registries.is_empty() || !self.aliases.is_empty()
+        let in_a_rule = self.rules.iter().any(|rule| rule.pattern.server().is_some());
+        !self.registries.is_empty() || !self.aliases.is_empty() || in_a_rule
     }
 }
 
@@ -138,6 +300,14 @@ pub enum ConfigError {
         path: PathBuf,
         /// What stands against it.
         source: ReadError,
+    },
+    /// Somebody else than the administrator can change the system's file.
+    #[error("the configuration file `{}` does not count: {reason}", .path.display())]
+    Untrusted {
+        /// The file.
+        path: PathBuf,
+        /// Who can change it.
+        reason: String,
     },
     /// The file says something that it cannot mean.
     #[error("the configuration file `{}` is not valid at {fault}", .path.display())]
@@ -167,6 +337,9 @@ impl ConfigError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Missing { .. } => Some(format!("create the file or unset {FILE_VARIABLE}")),
+            Self::Untrusted { path, .. } => {
+                Some(format!("chown root: {0} && chmod go-w {0}", path.display()))
+            }
             Self::Unreadable { path, .. } => Some(format!("ls -l {}", path.display())),
             Self::Invalid { path, fault } => Some(format!("mend line {} of {}", fault.line, path.display())),
         }

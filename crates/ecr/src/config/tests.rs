@@ -17,7 +17,7 @@ fn load(files: &[&str]) -> Result<Config, ConfigError> {
         .map(|(index, content)| {
             let path = folder.path().join(format!("{index}.toml"));
             std::fs::write(&path, content).unwrap();
-            Source { path, required: true }
+            Source { path, required: true, owner: None }
         })
         .collect();
     Config::load(&sources)
@@ -64,8 +64,8 @@ fn faults_have_a_place_and_name_the_thing() {
     for (file, message) in [
         ("registries = [", "line 1, column 15: unclosed array, expected `]`"),
         (
-            "\nregistry = []",
-            "line 2, column 1: unknown field `registry`, expected one of `registries`, `alias`, `on_error`",
+            "\nregistrys = []",
+            "line 2, column 1: unknown field `registrys`, expected one of `registries`, `alias`, `on_error`, `registry`, `profile`, `partition`, `policy`, `fallback`",
         ),
         (
             "on_error = 'panic'",
@@ -98,7 +98,7 @@ fn bytes_that_are_no_text_are_a_fault_with_a_place() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("config.toml");
     std::fs::write(&path, b"a = 1\n\xff").unwrap();
-    let error = Config::load(&[Source { path, required: false }]).unwrap_err();
+    let error = Config::load(&[Source { path, required: false, owner: None }]).unwrap_err();
     assert!(error.to_string().ends_with("line 2, column 1: a byte that is not UTF-8 text"), "{error}");
 }
 
@@ -106,8 +106,8 @@ fn bytes_that_are_no_text_are_a_fault_with_a_place() {
 fn only_a_required_file_must_exist_and_none_may_be_huge() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("config.toml");
-    let optional = Source { path: path.clone(), required: false };
-    let required = Source { path: path.clone(), required: true };
+    let optional = Source { path: path.clone(), required: false, owner: None };
+    let required = Source { path: path.clone(), required: true, owner: None };
     assert_eq!(Config::load(std::slice::from_ref(&optional)).unwrap(), Config::default());
     let error = Config::load(&[required]).unwrap_err();
     assert!(matches!(error, ConfigError::Missing { .. }) && error.hint().is_some(), "{error}");
@@ -137,7 +137,120 @@ fn sources_are_system_user_and_named_file() {
 proptest! {
     #[test]
     fn any_content_is_read_or_refused(content: Vec<u8>, text in "(registries|alias|on_error|[\\[\\]='\"\n#.a])*") {
-        let _ = file::parse(&content);
-        let _ = file::parse(text.as_bytes());
+        let _ = file::parse(&content, Partitions::default(), true);
+        let _ = file::parse(text.as_bytes(), Partitions::default(), false);
+    }
+}
+
+const ROLE: &str = "arn:aws:iam::000000000001:role/a";
+
+fn chosen_by(config: &Config, server: &str, profile: Option<&str>) -> ChosenBy {
+    let environment = Environment::from_map([("ECRU_PROFILE", "variables")]);
+    config.choice(&config.request(server).unwrap(), profile, &environment).unwrap().by
+}
+
+#[test]
+fn the_first_rule_that_matches_chooses_unless_the_program_s_name_does() {
+    let config = load(&[&format!(
+        "[[registry]]\nmatch = '000000000001.dkr.ecr.*.amazonaws.com/team/*'\nrole_arn = '{ROLE}'\n\
+         [[registry]]\nmatch = '000000000001.dkr.ecr.*.amazonaws.com'\nprofile = 'p'\n\
+         [profile.team-a]\nsource = 'instance'\n"
+    )])
+    .unwrap();
+    let rule = |pattern: &str| ChosenBy::Rule(pattern.to_owned());
+    let with_path = format!("{FRANKFURT}/team/app");
+    assert_eq!(chosen_by(&config, &with_path, None), rule("000000000001.dkr.ecr.*.amazonaws.com/team/*"));
+    assert_eq!(chosen_by(&config, FRANKFURT, None), rule("000000000001.dkr.ecr.*.amazonaws.com"));
+    assert_eq!(chosen_by(&config, VIRGINIA, None), ChosenBy::Variables);
+    assert_eq!(chosen_by(&config, FRANKFURT, Some("team-a")), ChosenBy::ProgramName("team-a".to_owned()));
+    let request = config.request(FRANKFURT).unwrap();
+    let error = config.choice(&request, Some("team-b"), &Environment::default()).unwrap_err();
+    assert!(error.hint().unwrap().contains("[profile.team-b]"), "{error}");
+}
+
+#[test]
+fn rules_that_cannot_be_meant_are_faults() {
+    for (file, message) in [
+        ("[[registry]]\nmatch = 'docker.io'", "line 2, column 9: `docker.io` is not ACCOUNT"),
+        ("[[registry]]\nmatch = '*'\nprofil = 'a'", "line 3, column 1: unknown field `profil`"),
+        ("[[registry]]\nmatch = '*'\nexternal_id = 'ab'", "`external_id` has no meaning without `role_arn`"),
+        ("[profile.a]\nprofile = 'a'\nsource = 'instance'", "`profile` and `source` cannot be used together"),
+        ("[profile.a]\nidentity_token_env = 'A'", "`identity_token_env` has no meaning without `role_arn`"),
+        ("[policy]\naccounts = []", "a policy only counts in /etc/ecru/config.toml"),
+        ("[fallback]", "a fallback has either `helper` or `auths`"),
+        ("[fallback]\nhelper = 'ecr-login'", "line 2, column 10: ecru cannot fall back on itself"),
+        ("[fallback]\nhelper = '../x'", "is not what follows"),
+    ] {
+        assert!(fault(file).contains(message), "{file}: {}", fault(file));
+    }
+}
+
+/// The system's file with this content, owned by whoever runs the test.
+fn system_file(folder: &TempDir, content: &str) -> Source {
+    use std::os::unix::fs::PermissionsExt;
+    let path = folder.path().join("system.toml");
+    std::fs::write(&path, content).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    Source { path, required: false, owner: Some(rustix::process::geteuid().as_raw()) }
+}
+
+#[test]
+fn the_policy_of_the_system_s_file_cannot_be_widened() {
+    let folder = TempDir::new().unwrap();
+    let system =
+        system_file(&folder, "[policy]\naccounts = ['000000000001']\nregions = ['eu-*']\npublic = false\n");
+    let user = Source { path: folder.path().join("user.toml"), required: true, owner: None };
+    std::fs::write(&user.path, "registries = ['public.ecr.aws']\n").unwrap();
+    let config = Config::load(&[system.clone(), user.clone()]).unwrap();
+    let permit = |host: &str| config.permit(&config.registry(host).unwrap());
+    assert_eq!(permit(FRANKFURT), Ok(()));
+    assert!(matches!(
+        permit("000000000001.dkr.ecr.us-east-1.amazonaws.com"),
+        Err(PolicyError::Region { .. })
+    ));
+    assert!(matches!(
+        permit("000000000002.dkr.ecr.eu-west-1.amazonaws.com"),
+        Err(PolicyError::Account { .. })
+    ));
+    assert_eq!(permit("public.ecr.aws"), Err(PolicyError::Public));
+    std::fs::write(&user.path, "[policy]\n").unwrap();
+    assert!(Config::load(&[system, user]).unwrap_err().to_string().contains("only counts in"));
+}
+
+#[test]
+fn a_system_s_file_that_others_can_change_does_not_count() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = TempDir::new().unwrap();
+    let system = system_file(&folder, "");
+    assert!(Config::load(std::slice::from_ref(&system)).is_ok());
+    let of_another = Source { owner: Some(rustix::process::geteuid().as_raw() + 1), ..system.clone() };
+    assert!(Config::load(&[of_another]).unwrap_err().to_string().contains("belongs to user"));
+    for path in [system.path.clone(), folder.path().to_owned()] {
+        let before = path.metadata().unwrap().permissions();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).unwrap();
+        let error = Config::load(std::slice::from_ref(&system)).unwrap_err();
+        assert!(error.to_string().contains("others can write"), "{error}");
+        assert!(error.hint().unwrap().contains("chmod go-w"));
+        std::fs::set_permissions(&path, before).unwrap();
+    }
+}
+
+#[test]
+fn partitions_can_be_added_and_known_ones_not_changed() {
+    let partition = "[[partition]]\nname = 'aws-new'\nsuffix = 'amazonaws.new'\napi_suffix = 'api.new'\n\
+                     regions = ['new-*']\n";
+    let host = "000000000001.dkr.ecr-fips.new-west-1.amazonaws.new";
+    let config = load(&[partition, &format!("registries = ['{host}']")]).unwrap();
+    let registry = &config.registries()[0];
+    assert_eq!((registry.host().as_str(), registry.partition().name()), (host, "aws-new"));
+    assert!(config.registry("000000000001.dkr.ecr.old-west-1.amazonaws.new").is_err());
+    assert!(Registry::parse(host).is_err(), "nobody else's table changes");
+    for (from, to, message) in [
+        ("'aws-new'", "'aws'", "the partition `aws` is known"),
+        ("'amazonaws.new'", "'amazonaws.com'", "the domain `amazonaws.com` belongs to the partition `aws`"),
+        ("'amazonaws.new'", "'new'", "`new` is not a domain"),
+        ("'new-*'", "'new_*'", "`new_*` is not a pattern of regions"),
+    ] {
+        assert!(fault(&partition.replace(from, to)).contains(message), "{message}");
     }
 }

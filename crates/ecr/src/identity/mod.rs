@@ -11,6 +11,7 @@
 //! are then served until they are refreshed, at half of their life.
 
 mod machine;
+pub mod selection;
 mod subject;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
 pub use self::machine::MachineFiles;
+use self::selection::Selection;
 use crate::environment::Environment;
 use crate::files::{ReadError, read_limited};
 
@@ -88,6 +90,22 @@ impl Identity {
         }
         identity.put_shared_files(environment);
         identity.put("machine", machine.read());
+        identity
+    }
+
+    /// Finds out how the identity that `selection` means is configured. Another selection is another identity, and
+    /// what it takes out of sight is no part of it.
+    #[must_use]
+    pub fn selected(selection: &Selection, environment: &Environment, machine: &MachineFiles) -> Self {
+        let mut identity = Self::read(&selection.restrict(environment), machine);
+        if *selection != Selection::default() {
+            identity.put("selection", Some(selection.canonical()));
+        }
+        if let Some(variable) = selection.token_variable() {
+            let token = environment.named_secret(variable);
+            let subject = token.map(|token| subject::of(token.expose_secret().as_bytes()));
+            identity.put("identity token", subject);
+        }
         identity
     }
 

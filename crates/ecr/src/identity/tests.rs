@@ -182,3 +182,54 @@ proptest! {
         prop_assert_eq!(subject::of(token(&claims).as_bytes()).is_empty(), false);
     }
 }
+
+fn role() -> impl Strategy<Value = selection::RoleSettings> {
+    let arn = prop::sample::select(vec!["a", "b", "a/b"]);
+    let text = || prop::option::of(prop::sample::select(vec!["aa", "ab"]));
+    (arn, text(), text()).prop_map(|(name, external_id, session_name)| selection::RoleSettings {
+        role_arn: format!("arn:aws:iam::000000000001:role/{name}"),
+        external_id: external_id.map(str::to_owned),
+        session_name: session_name.map(str::to_owned),
+    })
+}
+
+/// Random selections, of so few words that equal ones come up as well.
+fn selections() -> impl Strategy<Value = Selection> {
+    use selection::IdentitySource as Source;
+    let word = || prop::option::of(prop::sample::select(vec!["aa", "ab"]));
+    let source = prop::option::of(prop::sample::select(vec![
+        Source::Environment,
+        Source::Profile,
+        Source::WebIdentity,
+        Source::Container,
+        Source::Instance,
+    ]));
+    let roles = prop::collection::vec(role(), 0..3);
+    (word(), source, word(), roles).prop_filter_map("a valid selection", |(profile, source, token, roles)| {
+        let mut roles = roles.into_iter();
+        Selection::new(selection::Settings {
+            profile: profile.map(str::to_owned),
+            source,
+            identity_token_env: token.map(str::to_owned),
+            role: roles.next(),
+            chain: roles.collect(),
+        })
+        .ok()
+    })
+}
+
+proptest! {
+    #[test]
+    fn two_selections_never_meet(a in selections(), b in selections(), key in "[ab]", token in "[ab]") {
+        let nowhere = MachineFiles { machine_id: "/nonexistent".into(), asset_tag: "/nonexistent".into() };
+        let variables = [("AWS_ACCESS_KEY_ID", key.as_str()), ("AWS_SECRET_ACCESS_KEY", "s"), ("aa", &token)];
+        let environment = Environment::from_map(variables);
+        let fingerprint = |selection| Identity::selected(selection, &environment, &nowhere).fingerprint();
+        prop_assert_eq!(a == b, fingerprint(&a) == fingerprint(&b));
+        let other = Environment::from_map([("aa", "c"), ("AWS_ACCESS_KEY_ID", "c"), ("AWS_SECRET_ACCESS_KEY", "s")]);
+        let of_other = Identity::selected(&a, &other, &nowhere).fingerprint();
+        let depends = a.token_variable() == Some("aa")
+            || matches!(a.source(), None | Some(selection::IdentitySource::Environment));
+        prop_assert_eq!(depends, fingerprint(&a) != of_other);
+    }
+}

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::zeroize::Zeroizing;
 
-use crate::registry::{Partition, Registry};
+use crate::registry::{Partition, Partitions, Registry};
 use crate::token::{MAX_LIFETIME, Token};
 
 /// The user name of every token of Amazon ECR.
@@ -45,10 +45,15 @@ pub(super) enum Fault {
 ///
 /// # Errors
 /// If the answer is not one that AWS gives to what was asked.
-pub(super) fn check(answer: &Answer<'_>, asked: &Asked<'_>, now: SystemTime) -> Result<Token, Fault> {
+pub(super) fn check(
+    answer: &Answer<'_>,
+    asked: &Asked<'_>,
+    partitions: &Partitions,
+    now: SystemTime,
+) -> Result<Token, Fault> {
     let secret = password(answer.authorization_token.ok_or(Fault::Malformed("it holds no token"))?)?;
     let expires_at = expiry(answer.expires_at, now)?;
-    let own_registry = own_registry(answer.proxy_endpoint, asked)?;
+    let own_registry = own_registry(answer.proxy_endpoint, asked, partitions)?;
     Ok(Token {
         username: USERNAME.to_owned(),
         secret: secret.as_str().into(),
@@ -89,15 +94,20 @@ fn expiry(expires_at: Option<&DateTime>, now: SystemTime) -> Result<SystemTime, 
 
 /// The registry that the answer names. Its account is the principal's own, whatever was asked for, but region and
 /// partition are those of the API that was called; anything else comes from somebody else.
-fn own_registry(proxy_endpoint: Option<&str>, asked: &Asked<'_>) -> Result<Option<Registry>, Fault> {
+fn own_registry(
+    proxy_endpoint: Option<&str>,
+    asked: &Asked<'_>,
+    partitions: &Partitions,
+) -> Result<Option<Registry>, Fault> {
     let Some(region) = asked.region else { return Ok(None) };
     let endpoint = proxy_endpoint.ok_or(Fault::Malformed("it names no registry"))?;
-    let registry = Registry::parse(endpoint)
+    let registry = partitions
+        .parse(endpoint)
         .map_err(|_| Fault::Malformed("the registry that it names is none of Amazon ECR"))?;
     if registry.is_public() || registry.region() != region {
         return Err(Fault::Malformed("the registry that it names lies in another region"));
     }
-    if asked.partition.is_some_and(|partition| partition != registry.partition()) {
+    if asked.partition.as_ref().is_some_and(|partition| partition != registry.partition()) {
         return Err(Fault::Malformed("the registry that it names lies in another partition"));
     }
     Ok(Some(registry))
@@ -128,8 +138,9 @@ mod tests {
             expires_at: Some(&expires_at),
             proxy_endpoint: endpoint,
         };
-        let asked = Asked { region: Some(asked_for.region()), partition: Some(asked_for.partition()) };
-        check(&answer, &asked, now())
+        let asked =
+            Asked { region: Some(asked_for.region()), partition: Some(asked_for.partition().clone()) };
+        check(&answer, &asked, &Partitions::default(), now())
     }
 
     #[test]
@@ -157,7 +168,10 @@ mod tests {
         let answer =
             Answer { authorization_token: Some("not base64!"), expires_at: None, proxy_endpoint: None };
         let asked = Asked { region: None, partition: None };
-        assert_eq!(check(&answer, &asked, now()).unwrap_err(), Fault::Malformed("its token is not base64"));
+        assert_eq!(
+            check(&answer, &asked, &Partitions::default(), now()).unwrap_err(),
+            Fault::Malformed("its token is not base64")
+        );
     }
 
     #[test]
@@ -166,7 +180,9 @@ mod tests {
         assert_eq!(checked("AWS:x", -90, Some(REGISTRY)).unwrap_err(), Fault::Expired { seconds: 90 });
         let token = STANDARD.encode("AWS:x");
         let answer = Answer { authorization_token: Some(&token), expires_at: None, proxy_endpoint: None };
-        assert!(check(&answer, &Asked { region: None, partition: None }, now()).is_err());
+        assert!(
+            check(&answer, &Asked { region: None, partition: None }, &Partitions::default(), now()).is_err()
+        );
     }
 
     #[test]
@@ -190,7 +206,8 @@ mod tests {
         let expires_at = DateTime::from_secs(NOW as i64 + 60);
         let answer =
             Answer { authorization_token: Some(&token), expires_at: Some(&expires_at), proxy_endpoint: None };
-        let token = check(&answer, &Asked { region: None, partition: None }, now()).unwrap();
+        let token =
+            check(&answer, &Asked { region: None, partition: None }, &Partitions::default(), now()).unwrap();
         assert_eq!(token.own_registry, None);
     }
 
@@ -203,7 +220,7 @@ mod tests {
                 expires_at: expires_at.as_ref(),
                 proxy_endpoint: endpoint.as_deref(),
             };
-            let _ = check(&answer, &Asked { region: Some("eu-central-1"), partition: None }, now());
+            let _ = check(&answer, &Asked { region: Some("eu-central-1"), partition: None }, &Partitions::default(), now());
         }
     }
 }

@@ -8,6 +8,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_types::os_shim_internal::Env;
 
@@ -18,7 +19,8 @@ use super::failure::Failure;
 use super::progress::Progress;
 use crate::clock::Clock;
 use crate::environment::Environment;
-use crate::registry::Registry;
+use crate::identity::selection::Selection;
+use crate::registry::{Partitions, Registry};
 use crate::token::{Token, TokenError};
 
 /// How long a connection may take to come about.
@@ -48,7 +50,10 @@ pub(super) enum Target {
 /// A call to AWS, ready to be made.
 #[derive(Debug)]
 pub(super) struct Call {
+    /// The environment that the selection leaves.
     pub(super) environment: Environment,
+    pub(super) selection: Selection,
+    pub(super) partitions: Partitions,
     pub(super) target: Target,
     pub(super) limit: Duration,
     pub(super) clock: Clock,
@@ -85,8 +90,16 @@ impl Call {
     /// come from the STS endpoint of the region in which they are used: those of another one are not accepted in
     /// regions that an account must enable first.
     async fn sdk_config(&self) -> SdkConfig {
-        let variables: HashMap<String, String> =
+        let mut variables: HashMap<String, String> =
             self.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        // The SDK would look for the endpoints of a partition that it does not know in the commercial one.
+        if let Target::Registry(registry) = &self.target
+            && let Some(partition) = registry.partition().added()
+            && !variables.contains_key("AWS_ENDPOINT_URL")
+        {
+            let sts = format!("https://sts.{}.{}", registry.region(), partition.api_suffix);
+            variables.entry("AWS_ENDPOINT_URL_STS".to_owned()).or_insert(sts);
+        }
         let timeouts =
             TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
         let retries =
@@ -106,16 +119,41 @@ impl Call {
         loader.load().await
     }
 
+    /// The credentials that the selection means.
     async fn credentials(&self, sdk: &SdkConfig) -> Result<Credentials, TokenError> {
+        let (mut credentials, roles) = match (self.selection.token_variable(), self.selection.roles()) {
+            (Some(variable), [first, others @ ..]) => {
+                (self.web_identity(sdk, variable, first).await?, others)
+            }
+            (_, roles) => (self.first_credentials(sdk).await?, roles),
+        };
+        for role in roles {
+            credentials = self.assume(sdk, credentials, role).await?;
+        }
+        Ok(credentials)
+    }
+
+    /// The credentials that the SDK's chain finds.
+    async fn first_credentials(&self, sdk: &SdkConfig) -> Result<Credentials, TokenError> {
         let Some(provider) = sdk.credentials_provider() else {
             return Err(TokenError::NoIdentity { attempts: Vec::new() });
         };
         self.progress.wait_for("the source of the AWS identity");
         let found = provider.provide_credentials().await;
-        found.map_err(|error| self.failure(None).of_identity(&error))
+        let credentials = found.map_err(|error| self.failure(None).of_identity(&error))?;
+        let features = credentials.get_property::<Vec<AwsCredentialFeature>>();
+        match self.selection.source() {
+            Some(source) if !source.has_given(features.map_or(&[], Vec::as_slice)) => {
+                let profile = self.environment.get("AWS_PROFILE").unwrap_or("default");
+                let cause =
+                    format!("the profile `{profile}` has no credentials, and no other source may be used");
+                Err(TokenError::BrokenIdentity { cause })
+            }
+            _ => Ok(credentials),
+        }
     }
 
-    fn failure(&self, credentials: Option<&Credentials>) -> Failure {
+    pub(super) fn failure(&self, credentials: Option<&Credentials>) -> Failure {
         Failure::new(&self.environment, credentials, self.progress.clone())
     }
 
@@ -147,8 +185,12 @@ impl Call {
             expires_at: data.expires_at(),
             proxy_endpoint: data.proxy_endpoint(),
         };
-        let asked = Asked { region: Some(region.as_ref()), partition: registry.map(Registry::partition) };
-        answer::check(&answer, &asked, (self.clock)()).map_err(|fault| failure.of_answer(&fault))
+        let asked = Asked {
+            region: Some(region.as_ref()),
+            partition: registry.map(|registry| registry.partition().clone()),
+        };
+        let checked = answer::check(&answer, &asked, &self.partitions, (self.clock)());
+        checked.map_err(|fault| failure.of_answer(&fault))
     }
 
     async fn public_token(
@@ -176,6 +218,7 @@ impl Call {
             proxy_endpoint: None,
         };
         let asked = Asked { region: None, partition: None };
-        answer::check(&answer, &asked, (self.clock)()).map_err(|fault| failure.of_answer(&fault))
+        answer::check(&answer, &asked, &self.partitions, (self.clock)())
+            .map_err(|fault| failure.of_answer(&fault))
     }
 }

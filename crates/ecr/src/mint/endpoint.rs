@@ -36,6 +36,11 @@ impl Endpoint {
             // The SDK refuses either flag together with an endpoint of the user's (aws/amazon-ecs-agent issue 4850).
             return Ok(Self { url: Some(url), fips: false, dual_stack: false });
         }
+        if let Some(registry) = registry
+            && let Some(url) = url_in_added_partition(registry)
+        {
+            return Ok(Self { url: Some(url), fips: false, dual_stack: false });
+        }
         Ok(Self {
             url: None,
             fips: registry.is_some_and(Registry::fips) || sdk.use_fips().unwrap_or_default(),
@@ -43,6 +48,18 @@ impl Endpoint {
                 || sdk.use_dual_stack().unwrap_or_default(),
         })
     }
+}
+
+/// The API's endpoint in a partition that the SDK does not know, built as in all others
+/// (<https://docs.aws.amazon.com/general/latest/gr/ecr.html>).
+fn url_in_added_partition(registry: &Registry) -> Option<String> {
+    let partition = registry.partition().added()?;
+    let fips = if registry.fips() { "-fips" } else { "" };
+    let region = registry.region();
+    Some(match &partition.dual_stack_api_suffix {
+        Some(suffix) if registry.dual_stack() => format!("https://ecr{fips}.{region}.{suffix}"),
+        _ => format!("https://api.ecr{fips}.{region}.{}", partition.api_suffix),
+    })
 }
 
 /// The endpoint that environment or profile name, for this service or for all

@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 use http_body_util::LengthLimitError;
+use secrecy::SecretString;
 
 use super::answer::Fault;
 use super::connector::Refusal;
@@ -38,6 +39,7 @@ const METADATA_SOURCE: &str = "Ec2InstanceMetadata";
 pub(super) struct Failure {
     redaction: Redaction,
     progress: Progress,
+    operation: &'static str,
 }
 
 impl Failure {
@@ -55,7 +57,19 @@ impl Failure {
             redaction.add(Some(credentials.secret_access_key().into()));
             redaction.add(credentials.session_token().map(Into::into));
         }
-        Self { redaction, progress }
+        Self { redaction, progress, operation: OPERATION }
+    }
+
+    /// The same for another operation.
+    pub(super) fn of(mut self, operation: &'static str) -> Self {
+        self.operation = operation;
+        self
+    }
+
+    /// The same, with one more secret not to be shown.
+    pub(super) fn with_secret(mut self, secret: SecretString) -> Self {
+        self.redaction.add(Some(secret));
+        self
     }
 
     /// Why there are no credentials.
@@ -121,7 +135,7 @@ impl Failure {
     ) -> TokenError {
         let clean = |text: &str| self.redaction.clean(text);
         let failure = AwsFailure {
-            operation: OPERATION,
+            operation: self.operation,
             status: Some(status),
             code: error.code().map(clean),
             message: error.message().map(clean).filter(|message| !message.is_empty()),

@@ -10,6 +10,7 @@ mod endpoint;
 mod failure;
 mod progress;
 mod redaction;
+mod roles;
 mod roots;
 
 use std::sync::mpsc;
@@ -20,7 +21,8 @@ use self::call::{Call, Target};
 use self::progress::Progress;
 use crate::clock::Clock;
 use crate::environment::Environment;
-use crate::registry::Registry;
+use crate::identity::selection::Selection;
+use crate::registry::{Partitions, Registry};
 use crate::token::{Token, TokenError, TokenSource};
 
 /// How much later than the call itself its caller stops waiting, so that the call can say what it waited for.
@@ -30,6 +32,8 @@ const GRACE: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone)]
 pub struct Mint {
     environment: Environment,
+    selection: Selection,
+    partitions: Partitions,
     limit: Duration,
     clock: Clock,
 }
@@ -38,7 +42,22 @@ impl Mint {
     /// A source that finds the identity in `environment`, and takes at most `limit` for a token.
     #[must_use]
     pub fn new(environment: Environment, limit: Duration, clock: Clock) -> Self {
-        Self { environment, limit, clock }
+        let (selection, partitions) = (Selection::default(), Partitions::default());
+        Self { environment, selection, partitions, limit, clock }
+    }
+
+    /// The same with another identity than that of the SDK's default chain.
+    #[must_use]
+    pub fn with_identity(mut self, selection: Selection) -> Self {
+        self.selection = selection;
+        self
+    }
+
+    /// The same with more partitions than this program knows.
+    #[must_use]
+    pub fn with_partitions(mut self, partitions: Partitions) -> Self {
+        self.partitions = partitions;
+        self
     }
 
     /// A token of the principal's own registry in the region that is configured for it, with that registry.
@@ -59,7 +78,9 @@ impl Mint {
     fn run(&self, target: Target) -> Result<Token, TokenError> {
         let progress = Progress::start();
         let call = Call {
-            environment: self.environment.clone(),
+            environment: self.selection.restrict(&self.environment),
+            selection: self.selection.clone(),
+            partitions: self.partitions.clone(),
             target,
             limit: self.limit,
             clock: self.clock,

@@ -11,7 +11,8 @@ const MAX_HOST_BYTES: usize = 253;
 /// The port of HTTPS, which need not be written.
 const HTTPS_PORT: u16 = 443;
 
-/// Where a request goes: host and port in canonical form. Two addresses are equal if host and port are.
+/// Where a request goes: host and port in canonical form, and the path. Two addresses are equal if host and port
+/// are.
 ///
 /// User information, queries, fragments, escapes and paths that climb are refused, since they make one program see
 /// another host than the next (git's CVE-2020-5260 and its kin).
@@ -20,6 +21,7 @@ pub struct Address {
     scheme: Option<Scheme>,
     host: String,
     port: Option<u16>,
+    path: String,
 }
 
 /// The scheme of an address, where one is written.
@@ -55,7 +57,9 @@ impl Address {
         if !is_host(host) {
             return Err(AddressError::Host);
         }
-        Ok(Self { scheme, host: host.to_ascii_lowercase(), port: port.filter(|port| *port != HTTPS_PORT) })
+        let port = port.filter(|port| *port != HTTPS_PORT);
+        let path = path.trim_matches('/').to_owned();
+        Ok(Self { scheme, host: host.to_ascii_lowercase(), port, path })
     }
 
     /// The scheme, if one was written.
@@ -74,6 +78,12 @@ impl Address {
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.port
+    }
+
+    /// What follows host and port, without the slashes around it: a repository or a part of one, or nothing.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
     }
 }
 

@@ -10,7 +10,7 @@ mod partition;
 use std::fmt;
 
 pub use self::address::{Address, AddressError, Scheme};
-pub use self::partition::Partition;
+pub use self::partition::{AddedPartition, Partition, PartitionError, Partitions};
 
 /// The host of ECR Public.
 const PUBLIC_HOST: &str = "public.ecr.aws";
@@ -52,7 +52,7 @@ impl Registry {
     /// # Errors
     /// If the text is anything else; see [`RegistryError`].
     pub fn parse(text: &str) -> Result<Self, RegistryError> {
-        Self::from_address(&Address::parse(text)?)
+        Partitions::default().parse(text)
     }
 
     /// The registry that an address names.
@@ -60,7 +60,25 @@ impl Registry {
     /// # Errors
     /// If it names none, or does so by plain HTTP or another port than 443.
     pub fn from_address(address: &Address) -> Result<Self, RegistryError> {
-        let registry = Self::from_host(address.host())?;
+        Partitions::default().registry(address)
+    }
+}
+
+impl Partitions {
+    /// As [`Registry::parse`], among the registries of these partitions.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn parse(&self, text: &str) -> Result<Registry, RegistryError> {
+        self.registry(&Address::parse(text)?)
+    }
+
+    /// As [`Registry::from_address`], among the registries of these partitions.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn registry(&self, address: &Address) -> Result<Registry, RegistryError> {
+        let registry = self.registry_of_host(address.host())?;
         if address.scheme() == Some(Scheme::Http) {
             return Err(RegistryError::PlainHttp);
         }
@@ -71,23 +89,24 @@ impl Registry {
     }
 
     /// Reads a lower-case host name.
-    fn from_host(host: &str) -> Result<Self, RegistryError> {
+    fn registry_of_host(&self, host: &str) -> Result<Registry, RegistryError> {
         if host == PUBLIC_HOST || host == PUBLIC_DUAL_STACK_HOST {
-            return Ok(Self::public(host == PUBLIC_DUAL_STACK_HOST));
+            return Ok(Registry::public(host == PUBLIC_DUAL_STACK_HOST));
         }
         let not_ecr = || RegistryError::NotEcr { host: host.to_owned() };
         let (account, service) = host.split_once('.').ok_or_else(not_ecr)?;
         let (marker, region_and_suffix) = Marker::split(service).ok_or_else(not_ecr)?;
         let (region, suffix) = region_and_suffix.split_once('.').ok_or_else(not_ecr)?;
-        if !Partition::has_suffix(suffix, marker.dual_stack) {
+        if !self.have_suffix(suffix, marker.dual_stack) {
             return Err(RegistryError::Suffix { host: host.to_owned() });
         }
         if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(RegistryError::Account { account: account.to_owned() });
         }
-        let partition = Partition::of(region, suffix, marker.dual_stack)
+        let partition = self
+            .of(region, suffix, marker.dual_stack)
             .ok_or_else(|| RegistryError::Region { region: region.to_owned(), suffix: suffix.to_owned() })?;
-        Ok(Self {
+        Ok(Registry {
             kind: Kind::Private { account: account.to_owned() },
             partition,
             region: region.to_owned(),
@@ -95,7 +114,9 @@ impl Registry {
             dual_stack: marker.dual_stack,
         })
     }
+}
 
+impl Registry {
     fn public(dual_stack: bool) -> Self {
         Self {
             kind: Kind::Public,
@@ -129,8 +150,8 @@ impl Registry {
 
     /// The partition that region and suffix belong to.
     #[must_use]
-    pub fn partition(&self) -> Partition {
-        self.partition
+    pub fn partition(&self) -> &Partition {
+        &self.partition
     }
 
     /// The region whose API hands out tokens for this registry.

@@ -3,12 +3,25 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::glob;
 
 /// A partition of AWS: a group of regions with its own accounts and domains.
-#[derive(Clone, Copy)]
-pub struct Partition(&'static Row);
+#[derive(Clone)]
+pub struct Partition(Which);
 
-/// What sets a partition apart.
+#[derive(Clone)]
+enum Which {
+    /// A row of the table below.
+    Known(&'static Row),
+    /// One that the configuration adds.
+    Added(Arc<AddedPartition>),
+}
+
+/// What sets a partition of the table apart.
 struct Row {
     name: &'static str,
     /// The domain of the hosts that answer by IPv4.
@@ -24,6 +37,24 @@ struct Regions {
     head: &'static [&'static str],
     /// How many words there are, the number included.
     words: usize,
+}
+
+/// A partition that is younger than this program, as the configuration describes it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddedPartition {
+    /// The name that AWS gives it, as in ARNs.
+    pub name: String,
+    /// The domain of registry hosts that answer by IPv4.
+    pub suffix: String,
+    /// The domain of registry hosts that answer by IPv4 and IPv6.
+    pub dual_stack_suffix: Option<String>,
+    /// The domain of the API's endpoints that answer by IPv4.
+    pub api_suffix: String,
+    /// The domain of the API's endpoints that answer by IPv4 and IPv6.
+    pub dual_stack_api_suffix: Option<String>,
+    /// Patterns of region names, in which `*` stands for any characters.
+    pub regions: Vec<String>,
 }
 
 /// The longest region name; today's longest has 14 bytes.
@@ -87,34 +118,177 @@ const ROWS: [Row; 8] = [
 
 impl Partition {
     /// The commercial partition, `aws`.
-    pub(super) const AWS: Self = Self(&ROWS[0]);
+    pub(super) const AWS: Self = Self(Which::Known(&ROWS[0]));
+
+    /// All partitions of the table.
+    fn known() -> impl Iterator<Item = Self> {
+        ROWS.iter().map(|row| Self(Which::Known(row)))
+    }
 
     /// The name that AWS gives it, as in ARNs.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        self.0.name
+    pub fn name(&self) -> &str {
+        match &self.0 {
+            Which::Known(row) => row.name,
+            Which::Added(added) => &added.name,
+        }
     }
 
-    /// The partition whose registries have this domain and in which the region can lie.
-    pub(super) fn of(region: &str, suffix: &str, dual_stack: bool) -> Option<Self> {
-        ROWS.iter().find(|row| row.suffix(dual_stack) == Some(suffix) && row.regions.have(region)).map(Self)
-    }
-
-    /// Whether registries of any partition have this domain.
-    pub(super) fn has_suffix(suffix: &str, dual_stack: bool) -> bool {
-        ROWS.iter().any(|row| row.suffix(dual_stack) == Some(suffix))
+    /// The description of a partition that the configuration adds; the SDK does not know its endpoints.
+    #[must_use]
+    pub fn added(&self) -> Option<&AddedPartition> {
+        match &self.0 {
+            Which::Known(_) => None,
+            Which::Added(added) => Some(added),
+        }
     }
 
     /// The domain of its registries.
-    pub(super) fn suffix(self, dual_stack: bool) -> &'static str {
-        self.0.suffix(dual_stack).unwrap_or(self.0.suffix)
+    pub(super) fn suffix(&self, dual_stack: bool) -> &str {
+        self.suffix_of(dual_stack).or_else(|| self.suffix_of(false)).unwrap_or_default()
+    }
+
+    /// The domain of its registries of this kind, if it has any.
+    pub(super) fn suffix_of(&self, dual_stack: bool) -> Option<&str> {
+        match (&self.0, dual_stack) {
+            (Which::Known(row), false) => Some(row.suffix),
+            (Which::Known(row), true) => row.dual_stack_suffix,
+            (Which::Added(added), false) => Some(&added.suffix),
+            (Which::Added(added), true) => added.dual_stack_suffix.as_deref(),
+        }
+    }
+
+    fn has_region(&self, region: &str) -> bool {
+        match &self.0 {
+            Which::Known(row) => row.regions.have(region),
+            Which::Added(added) => {
+                is_region(region) && added.regions.iter().any(|pattern| glob::matches(pattern, region))
+            }
+        }
+    }
+
+    fn sort_key(&self) -> (&str, Option<&AddedPartition>) {
+        (self.name(), self.added())
     }
 }
 
-impl Row {
-    fn suffix(&self, dual_stack: bool) -> Option<&'static str> {
-        if dual_stack { self.dual_stack_suffix } else { Some(self.suffix) }
+/// The partitions whose registries are recognised: those of the table, and those that the configuration adds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Partitions {
+    added: Vec<Partition>,
+}
+
+impl Partitions {
+    /// Adds a partition; an earlier one of its name goes.
+    ///
+    /// # Errors
+    /// If the table has one of its name or with one of its domains, or a name, domain or pattern is not one.
+    pub fn add(&mut self, partition: AddedPartition) -> Result<(), PartitionError> {
+        check(&partition)?;
+        self.added.retain(|other| other.name() != partition.name);
+        self.added.push(Partition(Which::Added(Arc::new(partition))));
+        Ok(())
     }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = Partition> {
+        Partition::known().chain(self.added.iter().cloned())
+    }
+
+    /// The partition whose registries have this domain and in which the region can lie.
+    pub(super) fn of(&self, region: &str, suffix: &str, dual_stack: bool) -> Option<Partition> {
+        self.iter()
+            .find(|partition| partition.suffix_of(dual_stack) == Some(suffix) && partition.has_region(region))
+    }
+
+    /// The partitions with registries below this domain, of whatever kind.
+    pub(crate) fn with_domain(&self, suffix: &str) -> impl Iterator<Item = Partition> {
+        self.iter().filter(move |partition| {
+            [false, true].iter().any(|kind| partition.suffix_of(*kind) == Some(suffix))
+        })
+    }
+
+    /// Whether registries of any partition have this domain.
+    pub(super) fn have_suffix(&self, suffix: &str, dual_stack: bool) -> bool {
+        self.iter().any(|partition| partition.suffix_of(dual_stack) == Some(suffix))
+    }
+}
+
+/// Why a partition cannot be added.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PartitionError {
+    /// The table has it.
+    #[error("the partition `{name}` is known and cannot be changed")]
+    Known {
+        /// Its name.
+        name: String,
+    },
+    /// The domain belongs to a partition of the table.
+    #[error("the domain `{domain}` belongs to the partition `{name}`")]
+    Taken {
+        /// The domain.
+        domain: String,
+        /// The partition that has it.
+        name: String,
+    },
+    /// It is not the name of a partition.
+    #[error("`{name}` is not the name of a partition: it has lower-case letters, digits and hyphens")]
+    Name {
+        /// What stands in the name's place.
+        name: String,
+    },
+    /// It is not a domain.
+    #[error("`{domain}` is not a domain of at least two lower-case parts")]
+    Domain {
+        /// What stands in the domain's place.
+        domain: String,
+    },
+    /// It is not a pattern of region names.
+    #[error("`{pattern}` is not a pattern of regions: it has lower-case letters, digits, hyphens and `*`")]
+    Region {
+        /// What stands in the pattern's place.
+        pattern: String,
+    },
+}
+
+fn check(partition: &AddedPartition) -> Result<(), PartitionError> {
+    let name = || partition.name.clone();
+    if !is_label(&partition.name) {
+        return Err(PartitionError::Name { name: name() });
+    }
+    if Partition::known().any(|known| known.name() == partition.name) {
+        return Err(PartitionError::Known { name: name() });
+    }
+    let registries = [Some(&partition.suffix), partition.dual_stack_suffix.as_ref()];
+    for domain in registries.into_iter().flatten() {
+        let has = |known: &Partition| [false, true].iter().any(|kind| known.suffix_of(*kind) == Some(domain));
+        if let Some(known) = Partition::known().find(has) {
+            return Err(PartitionError::Taken { domain: domain.clone(), name: known.name().to_owned() });
+        }
+    }
+    let apis = [Some(&partition.api_suffix), partition.dual_stack_api_suffix.as_ref()];
+    if let Some(domain) = registries.into_iter().chain(apis).flatten().find(|domain| !is_domain(domain)) {
+        return Err(PartitionError::Domain { domain: domain.clone() });
+    }
+    match partition.regions.iter().find(|pattern| !is_region(&pattern.replace('*', ""))) {
+        Some(pattern) => Err(PartitionError::Region { pattern: pattern.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn is_domain(text: &str) -> bool {
+    text.contains('.') && text.len() < 200 && text.split('.').all(is_label)
+}
+
+fn is_label(text: &str) -> bool {
+    is_region(text) && !text.is_empty() && !text.starts_with('-') && !text.ends_with('-')
+}
+
+/// Whether `text` has no other characters than regions have. What else makes a region is up to the patterns.
+fn is_region(text: &str) -> bool {
+    text.len() <= MAX_REGION_BYTES
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 impl Regions {
@@ -140,7 +314,7 @@ fn is_commercial(place: &[&str]) -> bool {
 
 impl PartialEq for Partition {
     fn eq(&self, other: &Self) -> bool {
-        self.name() == other.name()
+        self.sort_key() == other.sort_key()
     }
 }
 
@@ -154,7 +328,7 @@ impl PartialOrd for Partition {
 
 impl Ord for Partition {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.name().cmp(other.name())
+        self.sort_key().cmp(&other.sort_key())
     }
 }
 

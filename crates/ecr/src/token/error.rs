@@ -141,6 +141,10 @@ impl TokenError {
                  AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY"
             }
             Self::ExpiredIdentity { .. } => "log in again: `aws sso login`, or set fresh credentials",
+            Self::AccessDenied { failure } if failure.operation.starts_with("AssumeRole") => {
+                "name the principal in the role's trust policy, with its external ID or the token's `sub` if it asks \
+                 for one, and let the principal do `sts:AssumeRole` on the role"
+            }
             Self::AccessDenied { .. } => {
                 "let the principal do `ecr:GetAuthorizationToken` on resource `*` (for ECR Public \
                  `ecr-public:GetAuthorizationToken` and `sts:GetServiceBearerToken`)"

@@ -34,9 +34,9 @@ fn the_file_that_the_environment_names_is_read_last() {
 fn a_broken_file_stops_everything_and_is_named() {
     let aws = aws::proper();
     let mut stage = Stage::with(&aws);
-    let file = stage.write(".config/ecru/config.toml", "registries = []\nregistry = []\n");
+    let file = stage.write(".config/ecru/config.toml", "registries = []\nregistrys = []\n");
     let run = stage.get(FRANKFURT);
-    let place = format!("`{}` is not valid at line 2, column 1: unknown field `registry`", file.display());
+    let place = format!("`{}` is not valid at line 2, column 1: unknown field `registrys`", file.display());
     assert!(run.not_found().contains(&place), "{run:?}");
     assert!(run.stderr.contains(&format!("hint: mend line 2 of {}", file.display())), "{run:?}");
     let run = stage.run("list", "unused");

@@ -11,4 +11,5 @@ mod get;
 mod identity;
 mod list;
 mod protocol;
+mod rules;
 mod stage;

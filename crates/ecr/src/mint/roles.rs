@@ -1,0 +1,87 @@
+//! Assuming the roles that a selection names, one from the other, by STS.
+
+use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
+use aws_sdk_sts::types::Credentials as Session;
+use secrecy::ExposeSecret;
+
+use super::answer::Fault;
+use super::call::Call;
+use super::endpoint::Endpoint;
+use crate::identity::selection::Role;
+use crate::token::TokenError;
+
+/// The name under which the SDK knows credentials of these sessions.
+const PROVIDER: &str = "ecru";
+
+impl Call {
+    /// The session of the first role, for the token in the variable that the selection names.
+    pub(super) async fn web_identity(
+        &self,
+        sdk: &SdkConfig,
+        variable: &str,
+        role: &Role,
+    ) -> Result<Credentials, TokenError> {
+        let Some(token) = self.environment.named_secret(variable) else {
+            let cause = format!("{variable}, which should hold the identity token, is not set");
+            return Err(TokenError::BrokenIdentity { cause });
+        };
+        let failure = self.failure(None).with_secret(token.clone()).of("AssumeRoleWithWebIdentity");
+        let client = self.sts(sdk, None)?;
+        let request = client
+            .assume_role_with_web_identity()
+            .role_arn(&role.arn)
+            .role_session_name(&role.session_name)
+            .web_identity_token(token.expose_secret());
+        let answer = request.send().await.map_err(|error| failure.of_call(&error))?;
+        session(answer.credentials())
+            .ok_or_else(|| failure.of_answer(&Fault::Malformed("it holds no credentials")))
+    }
+
+    /// The session of a role, with `credentials`.
+    pub(super) async fn assume(
+        &self,
+        sdk: &SdkConfig,
+        credentials: Credentials,
+        role: &Role,
+    ) -> Result<Credentials, TokenError> {
+        let failure = self.failure(Some(&credentials)).of("AssumeRole");
+        let client = self.sts(sdk, Some(credentials))?;
+        let request = client
+            .assume_role()
+            .role_arn(&role.arn)
+            .role_session_name(&role.session_name)
+            .set_external_id(role.external_id.clone());
+        let answer = request.send().await.map_err(|error| failure.of_call(&error))?;
+        session(answer.credentials())
+            .ok_or_else(|| failure.of_answer(&Fault::Malformed("it holds no credentials")))
+    }
+
+    fn sts(
+        &self,
+        sdk: &SdkConfig,
+        credentials: Option<Credentials>,
+    ) -> Result<aws_sdk_sts::Client, TokenError> {
+        let endpoint = Endpoint::of("STS", sdk, None)?;
+        let mut config = aws_sdk_sts::config::Builder::from(sdk)
+            .use_fips(endpoint.fips)
+            .use_dual_stack(endpoint.dual_stack);
+        if let Some(credentials) = credentials {
+            config = config.credentials_provider(credentials);
+        }
+        config.set_endpoint_url(endpoint.url);
+        Ok(aws_sdk_sts::Client::from_conf(config.build()))
+    }
+}
+
+fn session(session: Option<&Session>) -> Option<Credentials> {
+    let session = session?;
+    let expires_at = (*session.expiration()).try_into().ok();
+    Some(Credentials::new(
+        session.access_key_id(),
+        session.secret_access_key(),
+        Some(session.session_token().to_owned()),
+        expires_at,
+        PROVIDER,
+    ))
+}
