@@ -114,6 +114,25 @@ impl ConfigFile {
     }
 }
 
+impl ConfigFile {
+    /// The entry of `auths` that docker/cli takes for `server`: the one under that very key, else one whose key is
+    /// a URL or a path of that host (`cli/config/credentials/file_store.go`, `fileStore.Get`).
+    ///
+    /// Of several such keys docker/cli takes any; here it is the first in their order.
+    pub fn stored_auth(&self, server: &str) -> Option<(&str, &StaticAuth)> {
+        let exact = self.auths.get_key_value(server);
+        exact
+            .or_else(|| self.auths.iter().find(|(key, _)| hostname_of_key(key) == server))
+            .map(|(key, auth)| (key.as_str(), auth))
+    }
+}
+
+/// The host and port that a key of `auths` names (`ConvertToHostname` in `file_store.go`).
+pub fn hostname_of_key(key: &str) -> &str {
+    let without_scheme = key.split_once("://").map_or(key, |(_, rest)| rest);
+    without_scheme.split_once('/').map_or(without_scheme, |(host, _)| host)
+}
+
 /// In a Go `map[string]string`, `null` becomes the empty string.
 fn text_or_empty(value: &Value) -> String {
     match value {
@@ -141,7 +160,8 @@ fn static_auth(key: &str, entry: &Value) -> Result<StaticAuth, ConfigFileError> 
 const GO_STANDARD: GeneralPurpose =
     GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
 
-fn user_and_password(key: &str, auth: &str) -> Result<(String, String), ConfigFileError> {
+/// The user name and the password in an entry's `auth` (`decodeAuth`).
+pub(crate) fn user_and_password(key: &str, auth: &str) -> Result<(String, String), ConfigFileError> {
     let (positions, symbols): (Vec<usize>, Vec<u8>) =
         auth.bytes().enumerate().filter(|(_, byte)| !matches!(byte, b'\r' | b'\n')).unzip();
     let decoded = GO_STANDARD.decode(&symbols).map_err(|error| {
@@ -285,6 +305,19 @@ mod tests {
         assert!(hint(r#"'{"auths":{}}'"#).contains("quotes"));
         assert!(hint(r#"{"credHelpers":"ecr-login"}"#).contains("`credHelpers` maps"));
         assert_eq!(ConfigFile::parse(r#"{"psFormat":1}"#).unwrap_err().hint(), None);
+    }
+
+    #[test]
+    fn an_entry_is_found_by_its_key_or_by_the_host_in_it() {
+        let config = ConfigFile::parse(
+            r#"{"auths":{"https://a.example/v1/":{},"a.example":{},"b.example:5000/team":{},"https://c.example":{}}}"#,
+        )
+        .unwrap();
+        let key = |server| config.stored_auth(server).map(|(key, _)| key);
+        assert_eq!(key("a.example"), Some("a.example"));
+        assert_eq!(key("b.example:5000"), Some("b.example:5000/team"));
+        assert_eq!(key("c.example"), Some("https://c.example"));
+        assert_eq!(key("b.example"), None);
     }
 
     #[test]

@@ -4,5 +4,6 @@
 
 pub mod config_file;
 pub mod credential_helper;
+pub mod environment_auths;
 pub mod go_json;
 pub mod reference;

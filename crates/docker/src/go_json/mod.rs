@@ -15,8 +15,8 @@ mod shape;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use scan::{MAX_BYTES, MAX_DEPTH, SyntaxError, decode_first};
-pub use shape::{Shape, StructShape, TypeMismatch, check};
+pub use scan::{MAX_BYTES, MAX_DEPTH, SyntaxError, decode_first, decode_first_with_rest};
+pub use shape::{Shape, StrictMismatch, StructShape, TypeMismatch, check, check_strictly};
 
 /// A JSON value whose objects keep every member, repeated names included, in the order of the text.
 #[derive(Clone, PartialEq, Eq)]

@@ -39,6 +39,11 @@ pub enum SyntaxError {
 
 /// Reads the first JSON value of `text` and ignores what follows it, as Go's `json.Decoder.Decode` does.
 pub fn decode_first(text: &str) -> Result<Value, SyntaxError> {
+    decode_first_with_rest(text).map(|(value, _)| value)
+}
+
+/// Reads the first JSON value of `text`, and gives what follows it too.
+pub fn decode_first_with_rest(text: &str) -> Result<(Value, &str), SyntaxError> {
     if text.len() > MAX_BYTES {
         return Err(SyntaxError::TooLong { length: text.len() });
     }
@@ -47,7 +52,8 @@ pub fn decode_first(text: &str) -> Result<Value, SyntaxError> {
     if scanner.peek().is_none() {
         return Err(SyntaxError::Blank);
     }
-    scanner.value()
+    let value = scanner.value()?;
+    Ok((value, text.get(scanner.position..).unwrap_or_default()))
 }
 
 const VALUE: &str = "looking for beginning of value";

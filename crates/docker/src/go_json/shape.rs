@@ -55,11 +55,34 @@ impl TypeMismatch {
     }
 }
 
+/// Why a value is refused by a decoder that knows all fields (`Decoder.DisallowUnknownFields`).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StrictMismatch {
+    /// A value has the wrong type.
+    #[error(transparent)]
+    Type(TypeMismatch),
+    /// A member that the Go struct has no field for. Go quotes the name with `%q`.
+    #[error("json: unknown field {name:?}")]
+    UnknownField {
+        /// The member's name.
+        name: String,
+    },
+}
+
 /// Checks that Go could decode `value` into `shape`; the error is the first mismatch in the order of the text.
 ///
 /// `null` fits everything, and members without a field are skipped.
 pub fn check(value: &Value, shape: &Shape) -> Result<(), TypeMismatch> {
-    check_at(value, shape, &Place { parent: None, structure: None, field: None })
+    match (Check { knows_all_fields: false }).value(value, shape, &Place::TOP) {
+        Err(StrictMismatch::Type(mismatch)) => Err(mismatch),
+        _ => Ok(()),
+    }
+}
+
+/// The same for a decoder that refuses members without a field.
+pub fn check_strictly(value: &Value, shape: &Shape) -> Result<(), StrictMismatch> {
+    Check { knows_all_fields: true }.value(value, shape, &Place::TOP)
 }
 
 /// Where in the Go type the check stands; the texts name the innermost struct and all fields on the way to it.
@@ -70,6 +93,8 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
+    const TOP: Self = Self { parent: None, structure: None, field: None };
+
     fn describe(&self) -> String {
         let Some(structure) = self.structure else { return "value".to_owned() };
         let mut fields = Vec::new();
@@ -83,35 +108,49 @@ impl Place<'_> {
     }
 }
 
-fn check_at(value: &Value, shape: &Shape, place: &Place<'_>) -> Result<(), TypeMismatch> {
-    match (shape, value) {
-        (_, Value::Null) | (Shape::String, Value::String(_)) => Ok(()),
-        (Shape::List(element), Value::Array(values)) => {
-            values.iter().try_for_each(|value| check_at(value, element, place))
-        }
-        (Shape::Map(element), Value::Object(members)) => {
-            members.iter().try_for_each(|(_, value)| check_at(value, element, place))
-        }
-        (Shape::Struct(structure), Value::Object(members)) => {
-            members.iter().try_for_each(|(name, value)| check_field(name, value, structure, place))
-        }
-        _ => Err(TypeMismatch { found: value.kind(), target: place.describe(), expected: shape.to_string() }),
-    }
+/// How strict the decoder is.
+struct Check {
+    knows_all_fields: bool,
 }
 
-fn check_field(
-    name: &str,
-    value: &Value,
-    structure: &'static StructShape,
-    place: &Place<'_>,
-) -> Result<(), TypeMismatch> {
-    let field = structure.fields.iter().find(|(field, _)| folds_to_same_name(name, field));
-    let Some((field, shape)) = field else { return Ok(()) };
-    check_at(
-        value,
-        shape,
-        &Place { parent: Some(place), structure: Some(structure.name), field: Some(field) },
-    )
+impl Check {
+    fn value(&self, value: &Value, shape: &Shape, place: &Place<'_>) -> Result<(), StrictMismatch> {
+        match (shape, value) {
+            (_, Value::Null) | (Shape::String, Value::String(_)) => Ok(()),
+            (Shape::List(element), Value::Array(values)) => {
+                values.iter().try_for_each(|value| self.value(value, element, place))
+            }
+            (Shape::Map(element), Value::Object(members)) => {
+                members.iter().try_for_each(|(_, value)| self.value(value, element, place))
+            }
+            (Shape::Struct(structure), Value::Object(members)) => {
+                members.iter().try_for_each(|(name, value)| self.field(name, value, structure, place))
+            }
+            _ => Err(StrictMismatch::Type(TypeMismatch {
+                found: value.kind(),
+                target: place.describe(),
+                expected: shape.to_string(),
+            })),
+        }
+    }
+
+    fn field(
+        &self,
+        name: &str,
+        value: &Value,
+        structure: &'static StructShape,
+        place: &Place<'_>,
+    ) -> Result<(), StrictMismatch> {
+        let field = structure.fields.iter().find(|(field, _)| folds_to_same_name(name, field));
+        let Some((field, shape)) = field else {
+            return match self.knows_all_fields {
+                true => Err(StrictMismatch::UnknownField { name: name.to_owned() }),
+                false => Ok(()),
+            };
+        };
+        let place = Place { parent: Some(place), structure: Some(structure.name), field: Some(field) };
+        self.value(value, shape, &place)
+    }
 }
 
 #[cfg(test)]
@@ -164,6 +203,21 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(message(text).as_deref(), Some(expected), "for {text}");
         }
+    }
+
+    #[test]
+    fn a_strict_decoder_refuses_the_first_unknown_field() {
+        let strict = |text: &str| {
+            let value = decode_first(text).unwrap();
+            check_strictly(&value, &Shape::Struct(&OUTER)).map_err(|mismatch| mismatch.to_string())
+        };
+        assert_eq!(strict(r#"{"AUTHS":{"h":{"Auth":"x"}}}"#), Ok(()));
+        assert_eq!(
+            strict(r#"{"auths":{"h":{"email":1}}}"#),
+            Err(r#"json: unknown field "email""#.to_owned())
+        );
+        let both = strict(r#"{"auths":{"h":{"auth":1}},"other":2}"#).unwrap_err();
+        assert!(both.starts_with("json: cannot unmarshal number"), "{both}");
     }
 
     #[test]

@@ -110,8 +110,16 @@ fn a_helper_that_hangs_is_killed_with_its_children() {
     };
     assert!(matches!(error, InvokeError::TimedOut { .. }), "{error}");
     for pid in written_pids() {
-        assert!(has_ended(&pid), "process {pid} still runs");
+        assert!(ends_soon(&pid), "process {pid} still runs");
     }
+}
+
+/// A signal takes its time on a machine that is busy, most of all to a process that is no child of ours.
+fn ends_soon(pid: &str) -> bool {
+    (0..5_000).any(|_| {
+        std::thread::sleep(Duration::from_millis(1));
+        has_ended(pid)
+    })
 }
 
 /// A killed process may stay as a zombie until its parent looks.
