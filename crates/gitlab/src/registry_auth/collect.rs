@@ -7,11 +7,11 @@ use indexmap::IndexMap;
 use indexmap::map::Entry as Slot;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::document::{self, Document, DocumentEntry, DocumentError};
+use super::document::{self, Content, Document, DocumentEntry, DocumentError, DocumentRules};
 use super::helpers::{CredentialHelpers, RecordedHelpers};
-use super::paths::registry_path;
-use super::trace::{Entry, Origin, Source, SourceState, Trace, Verdict};
-use super::{FileContent, HomeFile, Inputs, JobCredential, ResolutionError, ResolvedCredential};
+use super::rules::{Lookup, Rules};
+use super::trace::{Origin, Source, SourceState, Trace, Verdict};
+use super::{FileContent, HomeFile, Inputs, JobCredential, ResolutionError, ResolvedCredential, Runner};
 
 /// What all sources together hold.
 pub(super) struct Collected {
@@ -20,30 +20,82 @@ pub(super) struct Collected {
     pub(super) error: Option<ResolutionError>,
 }
 
-/// One credential for each path, in the order in which they were found.
+/// One credential for each path, or in the versions that had it so for each key, in the order in which they were found.
 pub(super) type Table = IndexMap<String, ResolvedCredential>;
 
-pub(super) fn collect(inputs: &Inputs<'_>, helpers: &mut dyn CredentialHelpers) -> Collected {
-    let mut collector =
-        Collector { table: Table::new(), trace: Trace::default(), helpers: RecordedHelpers::new(helpers) };
-    let error = collector.read_all(inputs).err();
-    let Collector { table, mut trace, helpers } = collector;
+/// Reads the sources for the image whose path is given, or for all images.
+pub(super) fn collect(
+    runner: &Runner,
+    image_path: Option<&str>,
+    inputs: &Inputs<'_>,
+    helpers: &mut dyn CredentialHelpers,
+) -> Collected {
+    let mut collector = Collector {
+        rules: Rules::of(runner.version),
+        permits_helpers_of_jobs: runner.permits_helpers_of_jobs,
+        table: Table::new(),
+        trace: Trace::default(),
+        helpers: RecordedHelpers::new(helpers),
+    };
+    let error = collector.read_all(image_path, inputs).err();
+    let Collector { table, mut trace, helpers, .. } = collector;
     trace.helper_calls = helpers.calls;
     Collected { credentials: table, trace, error }
 }
 
+/// The credential for `image_path` in the table: the one with the best path, and of those the first.
+pub(super) fn found<'t>(rules: &Rules, table: &'t Table, image_path: &str) -> Option<&'t ResolvedCredential> {
+    if rules.lookup != Lookup::KeysByHost {
+        return rules.candidates(image_path).find_map(|candidate| table.get(candidate));
+    }
+    table.values().find(|credential| credential.path == image_path)
+}
+
 struct Collector<'a> {
+    rules: Rules,
+    permits_helpers_of_jobs: bool,
     table: Table,
     trace: Trace,
     helpers: RecordedHelpers<'a>,
 }
 
 impl Collector<'_> {
-    fn read_all(&mut self, inputs: &Inputs<'_>) -> Result<(), ResolutionError> {
+    fn read_all(&mut self, image_path: Option<&str>, inputs: &Inputs<'_>) -> Result<(), ResolutionError> {
+        if self.rules.lookup == Lookup::SourceBySource {
+            return self.read_in_turn(image_path, inputs);
+        }
         self.read_docker_auth_config(inputs.docker_auth_config)?;
         self.read_home_files(inputs.home_files)?;
         self.read_job_credentials(inputs.job_credentials);
         Ok(())
+    }
+
+    /// GitLab Runner v12.0.0 `executors/docker/executor_docker.go` (`getAuthConfig`): a source is read only if none
+    /// before it had the registry. Its kubernetes executor (`setupCredentials`) knows the job's payload alone.
+    fn read_in_turn(&mut self, image_path: Option<&str>, inputs: &Inputs<'_>) -> Result<(), ResolutionError> {
+        let is_found = |table: &Table| image_path.is_some_and(|path| table.contains_key(path));
+        if image_path.is_some() {
+            self.read_docker_auth_config(inputs.docker_auth_config)?;
+        } else {
+            self.note_not_read(Source::DockerAuthConfig);
+        }
+        if image_path.is_some() && !is_found(&self.table) {
+            self.read_home_files(inputs.home_files)?;
+        } else {
+            for file in inputs.home_files {
+                self.note_not_read(Source::HomeFile(file.path.clone()));
+            }
+        }
+        if is_found(&self.table) {
+            self.note_not_read(Source::JobPayload);
+        } else {
+            self.read_job_credentials(inputs.job_credentials);
+        }
+        Ok(())
+    }
+
+    fn note_not_read(&mut self, source: Source) {
+        self.trace.note_source(source, SourceState::NotRead);
     }
 
     /// Since v18.11.0 an error of this source, and of this one alone, is printed to the job log.
@@ -53,11 +105,15 @@ impl Collector<'_> {
             self.trace.note_source(source, SourceState::Absent);
             return Ok(());
         };
-        if let Some(error) = self.read_document(source, text)? {
+        let runs_helpers = !self.rules.has_allow_list || self.permits_helpers_of_jobs;
+        let Some(error) = self.read_document(source, text, runs_helpers)? else { return Ok(()) };
+        let source = Source::DockerAuthConfig;
+        if self.rules.warns {
             self.trace.warnings.push(format!(
-                "Failed to resolve credentials from {}: {error}. Credentials from this source will not be used.",
-                Source::DockerAuthConfig
+                "Failed to resolve credentials from {source}: {error}. Credentials from this source will not be used."
             ));
+        } else {
+            self.trace.swallowed.push(format!("{source}: {error}"));
         }
         Ok(())
     }
@@ -78,7 +134,7 @@ impl Collector<'_> {
                     winner = Some(file);
                 }
                 (FileContent::Text(text), None) => {
-                    if let Some(error) = self.read_document(source.clone(), text.expose_secret())? {
+                    if let Some(error) = self.read_document(source.clone(), text.expose_secret(), true)? {
                         self.trace.swallowed.push(format!("{source}: {error}"));
                     }
                     winner = Some(file);
@@ -93,28 +149,44 @@ impl Collector<'_> {
         self.trace.note_source(source, SourceState::Dropped { error: error.to_owned() });
     }
 
-    /// GitLab sends other kinds too, of which the runner takes no notice; of equal URLs the last one counts.
+    /// GitLab sends other kinds too, of which the runner takes no notice.
     fn read_job_credentials(&mut self, credentials: &[JobCredential]) {
-        let by_url: BTreeMap<&str, &JobCredential> = credentials
-            .iter()
-            .filter(|credential| credential.kind == "registry")
-            .map(|credential| (credential.url.as_str(), credential))
-            .collect();
-        let state = if by_url.is_empty() { SourceState::Absent } else { SourceState::Read };
+        let registries = credentials.iter().filter(|credential| credential.kind == "registry");
+        let registries: Vec<&JobCredential> = if self.rules.has_stable_order {
+            registries.collect()
+        } else {
+            // `getBuildConfiguration` before v18.3.0 made a map of them, in which the last of a URL stays.
+            let by_url: BTreeMap<&str, &JobCredential> =
+                registries.map(|credential| (credential.url.as_str(), credential)).collect();
+            by_url.into_values().collect()
+        };
+        let state = if registries.is_empty() { SourceState::Absent } else { SourceState::Read };
         self.trace.note_source(Source::JobPayload, state);
-        for (url, credential) in by_url {
+        for credential in registries {
             let auth = StaticAuth {
                 username: credential.username.clone(),
                 password: credential.password.clone(),
                 ..StaticAuth::default()
             };
-            self.add(&Source::JobPayload, url, DocumentEntry { origin: Origin::Static, auth: Some(auth) });
+            let entry = DocumentEntry { origin: Origin::Static, content: Content::Auth(auth) };
+            self.add(&Source::JobPayload, &credential.url, entry);
         }
     }
 
     /// Takes in a whole document, or nothing of it; the error that dropped it is returned for the caller to report.
-    fn read_document(&mut self, source: Source, text: &str) -> Result<Option<String>, ResolutionError> {
-        let (document, error) = document::read(text, &mut self.helpers);
+    fn read_document(
+        &mut self,
+        source: Source,
+        text: &str,
+        runs_helpers: bool,
+    ) -> Result<Option<String>, ResolutionError> {
+        let rules = DocumentRules {
+            refuses_paths: self.rules.refuses_paths,
+            keeps_not_found: !self.rules.has_stable_order,
+            runs_helpers,
+        };
+        let (document, error) = document::read(text, rules, &mut self.helpers);
+        self.note_unlisted_store(&source, &document, runs_helpers);
         let Some(error) = error else {
             self.trace.note_source(source.clone(), SourceState::Read);
             self.add_document(&source, document);
@@ -122,12 +194,28 @@ impl Collector<'_> {
         };
         self.note_dropped(&source, document);
         self.trace.note_source(source.clone(), SourceState::Dropped { error: error.to_string() });
+        self.trace.hints.extend(error.hint());
         match error {
             DocumentError::PathTraversal { suffix } => {
                 Err(ResolutionError::PathTraversal { source_name: source, suffix })
             }
+            DocumentError::PathNotRun { suffix } => {
+                self.trace.unknown.push(format!(
+                    "this version would run `docker-credential-{suffix}` from its working directory; here it is taken \
+                     to fail"
+                ));
+                Ok(Some(DocumentError::PathNotRun { suffix }.to_string()))
+            }
             error => Ok(Some(error.to_string())),
         }
+    }
+
+    fn note_unlisted_store(&mut self, source: &Source, document: &Document, runs_helpers: bool) {
+        let Some(suffix) = &document.unlisted_store else { return };
+        let why = if runs_helpers { "was not run" } else { "is taken not to be permitted" };
+        self.trace.unknown.push(format!(
+            "`docker-credential-{suffix} list` {why}, so what the credsStore of {source} holds is not known"
+        ));
     }
 
     fn add_document(&mut self, source: &Source, document: Document) {
@@ -146,17 +234,18 @@ impl Collector<'_> {
     }
 
     fn add(&mut self, source: &Source, key: &str, entry: DocumentEntry) {
-        let Some(auth) = entry.auth else {
-            self.note(source, key, entry.origin, Verdict::NotFound);
-            return;
+        let verdict = match entry.content {
+            Content::Auth(auth) => self.insert(source, key, auth, false),
+            Content::Assumed => self.insert(source, key, StaticAuth::default(), true),
+            Content::NotFound => Verdict::NotFound,
+            Content::NotPermitted => Verdict::NotPermitted,
         };
-        let verdict = self.insert(source, key, auth);
         self.note(source, key, entry.origin, verdict);
     }
 
-    fn insert(&mut self, source: &Source, key: &str, auth: StaticAuth) -> Verdict {
-        let path = registry_path(key);
-        match self.table.entry(path.clone()) {
+    fn insert(&mut self, source: &Source, key: &str, auth: StaticAuth, is_assumed: bool) -> Verdict {
+        let path = self.rules.key_path(key);
+        match self.table.entry(self.rules.slot(key, &path)) {
             Slot::Occupied(slot) => Verdict::SamePathCameFirst {
                 source: slot.get().source.clone(),
                 key: slot.get().server_address.clone(),
@@ -170,6 +259,7 @@ impl Collector<'_> {
                     password: auth.password,
                     identity_token: auth.identity_token,
                     registry_token: auth.registry_token,
+                    is_assumed,
                 });
                 Verdict::Usable
             }
@@ -177,12 +267,6 @@ impl Collector<'_> {
     }
 
     fn note(&mut self, source: &Source, key: &str, origin: Origin, verdict: Verdict) {
-        self.trace.entries.push(Entry {
-            source: source.clone(),
-            key: key.to_owned(),
-            path: registry_path(key),
-            origin,
-            verdict,
-        });
+        self.trace.note_entry(source, key, self.rules.key_path(key), origin, verdict);
     }
 }

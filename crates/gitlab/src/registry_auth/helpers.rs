@@ -51,6 +51,9 @@ pub enum HelperAnswer {
         /// The cause in the words of Go, such as `fork/exec /usr/bin/docker-credential-x: permission denied`.
         cause: String,
     },
+    /// The caller runs no helpers. What this one would say is not known: it is taken to have credentials for every
+    /// key that it is asked about, and to list none.
+    NotRun,
 }
 
 /// Runs credential helpers for the resolver, which itself starts no process.
@@ -85,6 +88,8 @@ pub enum HelperExit {
     Signal(String),
     /// It never started.
     NotStarted,
+    /// The caller runs no helpers.
+    NotRun,
 }
 
 /// What a helper's standard output was, without saying what it held.
@@ -102,6 +107,8 @@ pub enum StdoutClass {
     Empty,
     /// Anything else.
     Other,
+    /// The helper was not run.
+    NotRun,
 }
 
 impl fmt::Display for StdoutClass {
@@ -113,6 +120,7 @@ impl fmt::Display for StdoutClass {
             Self::NotFound => "not-found",
             Self::Empty => "empty",
             Self::Other => "other",
+            Self::NotRun => "not-run",
         })
     }
 }
@@ -144,9 +152,19 @@ pub enum HelperError {
 }
 
 /// Credentials as a helper gives them; a field that it leaves out is empty.
-pub(super) struct HelperCredentials {
-    pub(super) username: String,
-    pub(super) secret: SecretString,
+pub(crate) struct HelperCredentials {
+    pub(crate) username: String,
+    pub(crate) secret: SecretString,
+}
+
+/// What came of asking a helper for one key.
+pub(crate) enum Looked {
+    /// It has credentials.
+    Found(HelperCredentials),
+    /// It says that it has none.
+    NotFound,
+    /// It was not run.
+    NotRun,
 }
 
 const NOT_FOUND: &str = "credentials not found in native keychain";
@@ -159,41 +177,50 @@ static CREDENTIALS: StructShape = StructShape {
 };
 
 /// Runs helpers and keeps a record of each call.
-pub(super) struct RecordedHelpers<'a> {
+pub(crate) struct RecordedHelpers<'a> {
     helpers: &'a mut dyn CredentialHelpers,
-    pub(super) calls: Vec<HelperCall>,
+    pub(crate) calls: Vec<HelperCall>,
 }
 
 impl<'a> RecordedHelpers<'a> {
-    pub(super) fn new(helpers: &'a mut dyn CredentialHelpers) -> Self {
+    pub(crate) fn new(helpers: &'a mut dyn CredentialHelpers) -> Self {
         Self { helpers, calls: Vec::new() }
     }
 
-    /// The credentials that the helper has for `key`, or none.
-    pub(super) fn get(&mut self, suffix: &str, key: &str) -> Result<Option<HelperCredentials>, HelperError> {
+    /// What the helper has for `key`.
+    pub(crate) fn get(&mut self, suffix: &str, key: &str) -> Result<Looked, HelperError> {
         let answer = self.helpers.run(suffix, HelperVerb::Get, key);
         let result = match output(&answer, suffix, HelperVerb::Get) {
-            Ok(stdout) => credentials(stdout).map(Some),
-            Err(_) if is_not_found(&answer) => Ok(None),
+            _ if matches!(answer, HelperAnswer::NotRun) => Ok(Looked::NotRun),
+            Ok(stdout) => credentials(stdout).map(Looked::Found),
+            Err(_) if is_not_found(&answer) => Ok(Looked::NotFound),
             Err(error) => Err(error),
         };
         let class = match &result {
-            Ok(Some(found)) if found.secret.expose_secret().is_empty() => StdoutClass::NoSecret,
-            Ok(Some(_)) => StdoutClass::Credentials,
-            Ok(None) => StdoutClass::NotFound,
+            Ok(Looked::Found(found)) if found.secret.expose_secret().is_empty() => StdoutClass::NoSecret,
+            Ok(Looked::Found(_)) => StdoutClass::Credentials,
+            Ok(Looked::NotFound) => StdoutClass::NotFound,
+            Ok(Looked::NotRun) => StdoutClass::NotRun,
             Err(_) => class_of_failure(&answer),
         };
         self.record(suffix, HelperVerb::Get, key, &answer, class);
         result
     }
 
-    /// The keys for which the helper says it has credentials, sorted.
-    pub(super) fn list(&mut self, suffix: &str) -> Result<Vec<String>, HelperError> {
+    /// The keys for which the helper says it has credentials, sorted; none if it was not run.
+    pub(crate) fn list(&mut self, suffix: &str) -> Result<Option<Vec<String>>, HelperError> {
         // The client writes this word because a helper may not answer before it has read something.
         let stdin = "unused";
         let answer = self.helpers.run(suffix, HelperVerb::List, stdin);
-        let result = output(&answer, suffix, HelperVerb::List).and_then(keys);
-        let class = if result.is_ok() { StdoutClass::List } else { class_of_failure(&answer) };
+        let result = match answer {
+            HelperAnswer::NotRun => Ok(None),
+            _ => output(&answer, suffix, HelperVerb::List).and_then(keys).map(Some),
+        };
+        let class = match &result {
+            Ok(Some(_)) => StdoutClass::List,
+            Ok(None) => StdoutClass::NotRun,
+            Err(_) => class_of_failure(&answer),
+        };
         self.record(suffix, HelperVerb::List, stdin, &answer, class);
         result
     }
@@ -210,6 +237,7 @@ impl<'a> RecordedHelpers<'a> {
             HelperAnswer::Exited { code, .. } => HelperExit::Code(*code),
             HelperAnswer::Killed { signal, .. } => HelperExit::Signal(signal.clone()),
             HelperAnswer::NotOnPath | HelperAnswer::NotStarted { .. } => HelperExit::NotStarted,
+            HelperAnswer::NotRun => HelperExit::NotRun,
         };
         self.calls.push(HelperCall {
             suffix: suffix.to_owned(),
@@ -224,7 +252,7 @@ impl<'a> RecordedHelpers<'a> {
 fn stdout(answer: &HelperAnswer) -> &str {
     match answer {
         HelperAnswer::Exited { stdout, .. } | HelperAnswer::Killed { stdout, .. } => stdout.expose_secret(),
-        HelperAnswer::NotOnPath | HelperAnswer::NotStarted { .. } => "",
+        HelperAnswer::NotOnPath | HelperAnswer::NotStarted { .. } | HelperAnswer::NotRun => "",
     }
 }
 
@@ -250,6 +278,7 @@ fn output<'a>(answer: &'a HelperAnswer, suffix: &str, verb: HelperVerb) -> Resul
             format!("exec: \"docker-credential-{suffix}\": executable file not found in $PATH")
         }
         HelperAnswer::NotStarted { cause } => cause.clone(),
+        HelperAnswer::NotRun => "not run".to_owned(),
     };
     let stdout = stdout(answer).trim();
     if let Some(sentence) = FIXED_SENTENCES.into_iter().find(|sentence| *sentence == stdout) {
@@ -296,7 +325,10 @@ mod tests {
     fn get(answer: HelperAnswer) -> (Result<bool, String>, HelperCall) {
         let mut helpers = Answers(answer);
         let mut recorded = RecordedHelpers::new(&mut helpers);
-        let result = recorded.get("x", "key").map(|found| found.is_some()).map_err(|error| error.to_string());
+        let result = recorded
+            .get("x", "key")
+            .map(|found| matches!(found, Looked::Found(_)))
+            .map_err(|error| error.to_string());
         (result, recorded.calls.remove(0))
     }
 

@@ -3,30 +3,56 @@
 //! The rules are those of GitLab Runner v19.3.0 (`helpers/docker/auth/auth.go`, with docker/cli v29.7.2 and
 //! docker-credential-helpers v0.9.8): three sources in a fixed order, each read to its end without knowing the
 //! image; the first entry for a path wins, and of the paths that match the image the longest. One error drops a
-//! whole source. `tests/vectors/gitlab-auth.json` holds cases that were run through that very code.
+//! whole source. `tests/vectors/gitlab-auth.json` holds cases that were run through that very code. Other versions
+//! since v12.0.0 differ as `rules` says; what is not known of one is told in [`Trace::unknown`].
 
 mod collect;
 mod document;
 mod helpers;
+mod judge;
 mod paths;
+mod rules;
 mod trace;
+mod version;
 
 use std::fmt;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 pub use helpers::{
     CredentialHelpers, HelperAnswer, HelperCall, HelperError, HelperExit, HelperVerb, StdoutClass,
 };
 pub use paths::{image_path, registry_path};
 pub use trace::{Entry, Origin, Source, SourceState, SourceTrace, Trace, Verdict};
+pub use version::{RunnerVersion, VersionError};
 
 use collect::Collected;
+use rules::Rules;
+
+pub(crate) use document::auth as auth_of_answer;
+pub(crate) use helpers::{Looked, RecordedHelpers};
 
 /// The files below the home directory of the runner's process that are looked at, in this order.
 ///
 /// `DOCKER_CONFIG` of the process is not, nor is `DOCKER_AUTH_CONFIG` of the process.
 pub const HOME_FILES: [&str; 2] = [".docker/config.json", ".dockercfg"];
+
+/// The runner that decides: by default the newest whose rules are known in full.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Runner {
+    /// Its version.
+    pub version: RunnerVersion,
+    /// Whether its setting `allowed_docker_credential_helpers` permits the helpers that a job's DOCKER_AUTH_CONFIG
+    /// names. Versions without that setting run them all.
+    pub permits_helpers_of_jobs: bool,
+}
+
+impl Runner {
+    /// A runner of this version with its default settings.
+    pub fn of_version(version: RunnerVersion) -> Self {
+        Self { version, ..Self::default() }
+    }
+}
 
 /// All that the resolver reads.
 #[derive(Debug, Clone, Default)]
@@ -91,6 +117,18 @@ pub struct ResolvedCredential {
     pub identity_token: SecretString,
     /// The bearer token, possibly empty.
     pub registry_token: SecretString,
+    /// The helper that would give them was not run, so that they are empty here.
+    pub is_assumed: bool,
+}
+
+impl ResolvedCredential {
+    /// Whether there is nothing in them, which the runner sends all the same: an anonymous pull in all but name.
+    pub fn is_empty(&self) -> bool {
+        let secrets = [&self.password, &self.identity_token, &self.registry_token];
+        !self.is_assumed
+            && self.username.is_empty()
+            && secrets.iter().all(|secret| secret.expose_secret().is_empty())
+    }
 }
 
 impl fmt::Debug for ResolvedCredential {
@@ -177,42 +215,55 @@ pub struct AllCredentials {
     pub trace: Trace,
 }
 
-/// Decides which credentials the runner uses to pull `image` (`Resolver.ConfigForImage`).
+/// Decides which credentials the newest runner uses to pull `image` (`Resolver.ConfigForImage`).
 ///
 /// Every configured helper runs, whether or not the image has anything to do with it.
 pub fn resolve(image: &str, inputs: &Inputs<'_>, helpers: &mut dyn CredentialHelpers) -> Resolution {
-    let path = image_path(image);
-    let Collected { credentials, mut trace, error } = collect::collect(inputs, helpers);
+    resolve_as(&Runner::default(), image, inputs, helpers)
+}
+
+/// Decides which credentials `runner` uses to pull `image`.
+pub fn resolve_as(
+    runner: &Runner,
+    image: &str,
+    inputs: &Inputs<'_>,
+    helpers: &mut dyn CredentialHelpers,
+) -> Resolution {
+    let rules = Rules::of(runner.version);
+    let path = rules.image_path(image);
+    let Collected { credentials, mut trace, error } = collect::collect(runner, Some(&path), inputs, helpers);
+    judge::note_unknown_rules(&mut trace, &rules, runner, inputs);
     if let Some(error) = error {
+        trace.hints.extend(error.hint());
         return Resolution { path, outcome: Outcome::Aborted(error), trace };
     }
-    let winner = paths::self_and_parents(&path)
-        .find_map(|candidate| credentials.get(candidate))
-        .map(|credential| Box::new(credential.clone()));
-    judge(&mut trace, &path, winner.as_deref());
+    let winner = collect::found(&rules, &credentials, &path).cloned().map(Box::new);
+    judge::judge(&mut trace, &rules, &path, winner.as_deref());
+    judge::note_random_choice(&mut trace, &rules, winner.as_deref());
     let outcome = winner.map_or(Outcome::Anonymous, Outcome::Credential);
     Resolution { path, outcome, trace }
 }
 
-/// Lists the credentials for every path (`Resolver.AllConfigs`).
+/// Lists the credentials of the newest runner for every path (`Resolver.AllConfigs`).
 pub fn resolve_all(inputs: &Inputs<'_>, helpers: &mut dyn CredentialHelpers) -> AllCredentials {
-    let Collected { credentials, trace, error } = collect::collect(inputs, helpers);
+    resolve_all_as(&Runner::default(), inputs, helpers)
+}
+
+/// Lists the credentials that `runner` gives to the pods of its kubernetes executor.
+pub fn resolve_all_as(
+    runner: &Runner,
+    inputs: &Inputs<'_>,
+    helpers: &mut dyn CredentialHelpers,
+) -> AllCredentials {
+    let rules = Rules::of(runner.version);
+    let Collected { credentials, mut trace, error } = collect::collect(runner, None, inputs, helpers);
+    judge::note_unknown_rules(&mut trace, &rules, runner, inputs);
     let outcome = match error {
-        Some(error) => Err(error),
+        Some(error) => {
+            trace.hints.extend(error.hint());
+            Err(error)
+        }
         None => Ok(credentials.into_values().collect()),
     };
     AllCredentials { outcome, trace }
-}
-
-/// Says of each usable entry whether it was chosen, and why not.
-fn judge(trace: &mut Trace, image_path: &str, winner: Option<&ResolvedCredential>) {
-    for entry in trace.entries.iter_mut().filter(|entry| entry.verdict.is_usable()) {
-        let is_winner = winner.is_some_and(|winner| winner.path == entry.path);
-        let matches = paths::self_and_parents(image_path).any(|path| path == entry.path);
-        entry.verdict = match (is_winner, matches) {
-            (true, _) => Verdict::Chosen,
-            (false, true) => Verdict::LongerPathWon,
-            (false, false) => Verdict::OtherPath,
-        };
-    }
 }

@@ -35,12 +35,61 @@ pub fn registry_path(key: &str) -> String {
         let host = rest.split_once('/').map_or(rest, |(host, _)| host).to_lowercase();
         return if host == DOCKER_HUB_OLD_NAME { DOCKER_HUB.to_owned() } else { host };
     }
+    path_of_key_without_scheme(key)
+}
+
+fn path_of_key_without_scheme(key: &str) -> String {
     let path = key.strip_suffix('/').unwrap_or(key);
     let without_tag = match (path.rfind('/'), path.rfind(':')) {
         (Some(slash), Some(colon)) if colon > slash => path.get(..colon).unwrap_or(path),
         _ => path,
     };
     with_lower_case_host(without_tag)
+}
+
+/// The same in v17.5.0 to v18.2 (`dockerImageNamePath`): nothing is cleaned, and only a host in lower case is known
+/// as `localhost` or as Docker Hub's old name.
+pub(super) fn image_path_as_written(image: &str) -> String {
+    let (directory, last) = match image.rfind('/') {
+        Some(slash) => image.split_at(slash + 1),
+        None => ("", image),
+    };
+    let name = last.split_once(':').map_or(last, |(name, _)| name);
+    let path = format!("{directory}{name}");
+    let path = match image.split_once('/') {
+        Some((DOCKER_HUB_OLD_NAME, _)) => path.strip_prefix("index.").unwrap_or(&path).to_owned(),
+        Some((host, _)) if is_host(host) => path,
+        _ => format!("{DOCKER_HUB}/{path}"),
+    };
+    with_lower_case_host(&path)
+}
+
+/// The host under which v12.0.0 to v17.4 look up credentials for `image` (`splitDockerImageName`).
+pub(super) fn image_host(image: &str) -> &str {
+    match image.split_once('/') {
+        Some((DOCKER_HUB_OLD_NAME, _)) => DOCKER_HUB,
+        Some((host, _)) if is_host(host) => host,
+        _ => DOCKER_HUB,
+    }
+}
+
+fn is_host(component: &str) -> bool {
+    component.contains(['.', ':']) || component == "localhost"
+}
+
+/// The host for which a key holds credentials in v12.0.0 to v17.4 (`convertToHostname`).
+pub(super) fn key_host(key: &str) -> &str {
+    let rest = ["http://", "https://"].into_iter().find_map(|scheme| key.strip_prefix(scheme)).unwrap_or(key);
+    let host = rest.split_once('/').map_or(rest, |(host, _)| host);
+    if host == DOCKER_HUB_OLD_NAME { DOCKER_HUB } else { host }
+}
+
+/// The path for which v17.5.0 to v18.0 take a key: one with `http://` is read as if that were a host, and so matches
+/// no image.
+pub(super) fn registry_path_without_http(key: &str) -> String {
+    let has_http =
+        key.split_at_checked("http://".len()).is_some_and(|(start, _)| start.eq_ignore_ascii_case("http://"));
+    if has_http { path_of_key_without_scheme(key) } else { registry_path(key) }
 }
 
 /// `path` and its parents, the longest first.

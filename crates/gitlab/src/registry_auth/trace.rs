@@ -64,6 +64,9 @@ pub enum SourceState {
         /// The path of that file.
         by: String,
     },
+    /// This version does not read it: an earlier source was enough, or its kubernetes executor takes the job's payload
+    /// alone.
+    NotRead,
     /// An error made the runner drop all of it.
     Dropped {
         /// The error in the runner's words.
@@ -105,6 +108,8 @@ pub enum Verdict {
     },
     /// The helper has no credentials for this key, so nothing matches it.
     NotFound,
+    /// This version runs a helper that DOCKER_AUTH_CONFIG names only where a setting allows it.
+    NotPermitted,
     /// Its whole source was dropped.
     SourceDropped,
 }
@@ -142,12 +147,27 @@ pub struct Trace {
     pub warnings: Vec<String>,
     /// What the runner hides.
     pub swallowed: Vec<String>,
+    /// What is not known of this version, or not from what was given, so that its decision may be another one.
+    pub unknown: Vec<String>,
+    /// What a person can do about what went wrong.
+    pub hints: Vec<String>,
     /// The helper processes in the order in which they ran.
     pub helper_calls: Vec<HelperCall>,
 }
 
 impl Trace {
-    pub(super) fn note_source(&mut self, source: Source, state: SourceState) {
+    pub(crate) fn note_source(&mut self, source: Source, state: SourceState) {
         self.sources.push(SourceTrace { source, state });
+    }
+
+    pub(crate) fn note_entry(
+        &mut self,
+        source: &Source,
+        key: &str,
+        path: String,
+        origin: Origin,
+        verdict: Verdict,
+    ) {
+        self.entries.push(Entry { source: source.clone(), key: key.to_owned(), path, origin, verdict });
     }
 }

@@ -2,7 +2,7 @@
 
 use ecru_gitlab::registry_auth::{
     CredentialHelpers, FileContent, HelperAnswer, HelperVerb, HomeFile, Inputs, JobCredential, Outcome,
-    Resolution, SourceState, Verdict, image_path, registry_path, resolve,
+    Resolution, Runner, SourceState, Verdict, image_path, registry_path, resolve, resolve_as,
 };
 use proptest::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
@@ -15,6 +15,7 @@ impl CredentialHelpers for Helpers {
         let answer = |code, stdout: &str| HelperAnswer::Exited { code, stdout: stdout.into() };
         match (suffix, verb, stdin) {
             ("fails", ..) => answer(1, "cause"),
+            ("lists-missing", HelperVerb::List, _) => answer(0, r#"{"missing.example":"u"}"#),
             (_, HelperVerb::List, _) => answer(0, r#"{"listed.example":"u"}"#),
             (_, HelperVerb::Get, "missing.example") => {
                 answer(1, "credentials not found in native keychain\n")
@@ -117,6 +118,47 @@ fn the_first_home_file_hides_the_second() {
 }
 
 #[test]
+fn a_store_without_credentials_leaves_an_empty_entry_in_the_place_of_a_written_one() {
+    let document = |key: &str, part: &str| {
+        format!(r#"{{"auths":{{"{key}":{{"username":"u","registrytoken":"t0k3n"}}}},{part}}}"#)
+    };
+    let store = document("missing.example", r#""credsStore":"lists-missing""#);
+    let resolution = resolve_with("missing.example/app", &store, &[]);
+    let credential = resolution.credential().unwrap();
+    assert_eq!((credential.username.as_str(), credential.registry_token.expose_secret()), ("", "t0k3n"));
+    let helper = document("missing.example", r#""credHelpers":{"missing.example":"helper"}"#);
+    assert!(matches!(resolve_with("missing.example/app", &helper, &[]).outcome, Outcome::Anonymous));
+}
+
+#[test]
+fn the_registry_token_of_a_written_entry_stays_beside_a_helper_s_answer() {
+    let document = r#"{"auths":{"https://host.example/v1/":{"registrytoken":"t0k3n"}},"credHelpers":{"host.example":"helper"}}"#;
+    let resolution = resolve_with("host.example/app", document, &[]);
+    let credential = resolution.credential().unwrap();
+    assert_eq!(credential.server_address, "host.example");
+    assert_eq!(credential.registry_token.expose_secret(), "t0k3n");
+}
+
+#[test]
+fn a_helper_that_is_not_run_is_taken_to_have_credentials_and_to_list_none() {
+    struct NotRun;
+    impl CredentialHelpers for NotRun {
+        fn run(&mut self, _: &str, _: HelperVerb, _: &str) -> HelperAnswer {
+            HelperAnswer::NotRun
+        }
+    }
+    let document = SecretString::from(r#"{"credsStore":"store","credHelpers":{"host.example":"helper"}}"#);
+    let inputs = Inputs { docker_auth_config: Some(&document), ..Inputs::default() };
+    let resolution = resolve("host.example/app", &inputs, &mut NotRun);
+    let credential = resolution.credential().unwrap();
+    assert!(credential.is_assumed && !credential.is_empty());
+    assert!(resolution.trace.unknown[0].contains("`docker-credential-store list` was not run"));
+    let classes: Vec<String> =
+        resolution.trace.helper_calls.iter().map(|call| call.stdout.to_string()).collect();
+    assert_eq!(classes, ["not-run", "not-run"]);
+}
+
+#[test]
 fn an_abort_names_the_source_and_the_helper() {
     let resolution = resolve_with("host.example/app", r#"{"credsStore":"../x"}"#, &[]);
     let Outcome::Aborted(error) = &resolution.outcome else { panic!("it must abort") };
@@ -180,6 +222,36 @@ proptest! {
         let path = image_path(&format!("{image}{tag}"));
         prop_assert_eq!(image_path(&path), path.clone());
         prop_assert_eq!(registry_path(&path), path);
+    }
+
+    #[test]
+    fn normal_forms_of_images_and_keys_stay_as_they_are(
+        host in "(Localhost|REG.example|index.docker.io|docker.io|r.example:5000)",
+        path in "(/[A-Za-z]{1,3}){1,3}",
+        version in "(:[a-z0-9]{1,4})?(@sha256:[0-9a-f]{8})?",
+        scheme in "(https://|HTTP://)?",
+        end in "(/|:tag)?",
+    ) {
+        let image = image_path(&format!("{host}{path}{version}"));
+        prop_assert_eq!(image_path(&image), image);
+        let key = registry_path(&format!("{scheme}{host}{path}{end}"));
+        prop_assert_eq!(registry_path(&key), key);
+    }
+
+    #[test]
+    fn an_unrelated_entry_changes_nothing_in_any_version(
+        image in path(), keys in prop::collection::vec(path(), 0..6), words in prop::collection::vec("[abc]", 0..3),
+        version in prop::sample::select(vec!["12.0.0", "13.1.0", "13.4.0", "13.5.0", "17.5.0", "18.1.0", "18.3.0", "18.11.0", "19.4.0"]),
+    ) {
+        let runner = Runner::of_version(version.parse().expect("a version"));
+        let unrelated = [vec!["unrelated.example".to_owned()], words].concat().join("/");
+        let username = |keys: &[String]| {
+            let document = SecretString::from(document(keys));
+            let inputs = Inputs { docker_auth_config: Some(&document), ..Inputs::default() };
+            let resolution = resolve_as(&runner, &image, &inputs, &mut Helpers);
+            resolution.credential().map(|found| found.username.clone())
+        };
+        prop_assert_eq!(username(&keys), username(&[keys.clone(), vec![unrelated]].concat()));
     }
 
     #[test]
