@@ -213,7 +213,7 @@ impl Search<'_> {
                 Outcome::Credential(Box::new(ResolvedCredential { is_assumed: true, ..assumed }))
             }
             Err(error) => {
-                self.note(source, key, origin, Verdict::SourceDropped);
+                self.note(source, key, origin, Verdict::DroppedTheSource);
                 Outcome::Failed(DockerCliError::Helper(error.to_string()))
             }
         }

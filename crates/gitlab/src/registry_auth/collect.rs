@@ -229,7 +229,11 @@ impl Collector<'_> {
 
     fn note_dropped(&mut self, source: &Source, document: Document) {
         for (key, entry) in document.entries {
-            self.note(source, &key, entry.origin, Verdict::SourceDropped);
+            let verdict = match document.culprit.as_ref() == Some(&key) {
+                true => Verdict::DroppedTheSource,
+                false => Verdict::SourceDropped,
+            };
+            self.note(source, &key, entry.origin, verdict);
         }
     }
 

@@ -65,6 +65,8 @@ pub(super) enum Content {
 pub(super) struct Document {
     pub(super) entries: BTreeMap<String, DocumentEntry>,
     pub(super) replaced: Vec<(String, Origin, Origin)>,
+    /// The key of the entry whose helper failed.
+    pub(super) culprit: Option<String>,
     /// The store, if it was not asked what it holds.
     pub(super) unlisted_store: Option<String>,
 }
@@ -107,19 +109,47 @@ fn fill(
         refuse_path(suffix, rules)?;
         read_store(document, &config, suffix, rules, helpers)?;
     }
+    read_helpers(document, &config, rules, helpers)
+}
+
+fn read_helpers(
+    document: &mut Document,
+    config: &ConfigFile,
+    rules: DocumentRules,
+    helpers: &mut RecordedHelpers<'_>,
+) -> Result<(), DocumentError> {
+    let mut failure = None;
     for (key, suffix) in &config.credential_helpers {
-        refuse_path(suffix, rules)?;
-        let content = if rules.runs_helpers {
-            // `nativeStore.Get` takes over the registry token of the entry that the file has for this server.
-            let token = config.stored_auth(key).map(|(_, stored)| stored.registry_token.clone());
-            let empty = rules.keeps_not_found.then(StaticAuth::default);
-            content(helpers.get(suffix, key)?, token, empty)
-        } else {
-            Content::NotPermitted
+        // What comes after a failure is not asked, and stands in the trace alone.
+        let content = match failure {
+            Some(_) => Ok(Content::NotFound),
+            None => ask_helper(config, key, suffix, rules, helpers),
         };
+        let content = content.unwrap_or_else(|error| {
+            document.culprit = Some(key.clone());
+            failure = Some(error);
+            Content::NotFound
+        });
         document.add(key.clone(), Origin::Helper { suffix: suffix.clone() }, content);
     }
-    Ok(())
+    failure.map_or(Ok(()), Err)
+}
+
+fn ask_helper(
+    config: &ConfigFile,
+    key: &str,
+    suffix: &str,
+    rules: DocumentRules,
+    helpers: &mut RecordedHelpers<'_>,
+) -> Result<Content, DocumentError> {
+    refuse_path(suffix, rules)?;
+    if !rules.runs_helpers {
+        return Ok(Content::NotPermitted);
+    }
+    // `nativeStore.Get` takes over the registry token of the entry that the file has for this server.
+    let token = config.stored_auth(key).map(|(_, stored)| stored.registry_token.clone());
+    let empty = rules.keeps_not_found.then(StaticAuth::default);
+    Ok(content(helpers.get(suffix, key)?, token, empty))
 }
 
 /// docker/cli v29 `cli/config/credentials/native_store.go` (`GetAll`). An entry that the file has under a listed key
@@ -140,7 +170,8 @@ fn read_store(
         let stored = config.auths.get(&key);
         let token = stored.map(|stored| stored.registry_token.clone());
         let empty = (rules.keeps_not_found || stored.is_some()).then(StaticAuth::default);
-        let content = content(helpers.get(suffix, &key)?, token, empty);
+        let looked = helpers.get(suffix, &key).inspect_err(|_| document.culprit = Some(key.clone()));
+        let content = content(looked?, token, empty);
         document.add(key, Origin::Store { suffix: suffix.to_owned() }, content);
     }
     Ok(())

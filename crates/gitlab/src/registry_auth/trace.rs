@@ -112,6 +112,8 @@ pub enum Verdict {
     NotPermitted,
     /// Its whole source was dropped.
     SourceDropped,
+    /// Its helper failed, for which its whole source was dropped.
+    DroppedTheSource,
 }
 
 impl Verdict {
