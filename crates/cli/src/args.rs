@@ -21,6 +21,8 @@ pub enum Command {
     Run(RunArgs),
     /// Play Amazon ECR, STS, instance metadata and registries on loopback
     Emulate(EmulateArgs),
+    /// Say which credentials a runner, a job or a pod would use for an image, and why
+    Explain(ExplainArgs),
     /// Show the whole story on emulated AWS: two accounts, two regions, three contexts
     Demo(DemoArgs),
     /// What the demo's own images run; not for people
@@ -66,6 +68,73 @@ pub enum DockerAccess {
     None,
     /// The engine's socket, the helper and a Docker config that uses it. The job is then as good as root here.
     Socket,
+}
+
+/// `ecru explain`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 credentials were found, 3 the pull is anonymous, 4 the runner aborts.\n\
+    Run it as the user, and with the environment, of the process that it is about."
+)]
+pub struct ExplainArgs {
+    /// The image, as in `image:` or `services:`
+    pub image: String,
+    /// The job variable DOCKER_AUTH_CONFIG after expansion: its value, @FILE, or - for standard input
+    #[arg(long, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
+    pub docker_auth_config: Option<OsString>,
+    /// The home directory with `.docker/config.json` and `.dockercfg` (yours, if not given)
+    #[arg(long, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// The runner's config.toml, for the DOCKER_AUTH_CONFIG in its `environment`
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Which `[[runners]]` of the config.toml (its only one, if not given)
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub runner: Option<String>,
+    /// The `credentials` of the job's payload: a JSON list of type, url, username, password
+    #[arg(long, value_name = "FILE")]
+    pub job_credentials: Option<PathBuf>,
+    /// The version of GitLab Runner (the newest that is known in full, if not given)
+    #[arg(long, value_name = "VERSION")]
+    pub runner_version: Option<String>,
+    /// Take `allowed_docker_credential_helpers` of GitLab Runner 19.4 to permit the job's helpers
+    #[arg(long)]
+    pub helpers_allowed: bool,
+    /// Who pulls
+    #[arg(long, value_enum, default_value_t = PullContext::Runner)]
+    pub context: PullContext,
+    /// The version of the docker command, for `--context job` (28.3 or newer, if not given)
+    #[arg(long, value_name = "VERSION")]
+    pub docker_version: Option<String>,
+    /// Do not run credential helpers: they are taken to have credentials
+    #[arg(long)]
+    pub no_exec: bool,
+    /// Show passwords and tokens
+    #[arg(long)]
+    pub reveal: bool,
+    /// How the answer is printed
+    #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]
+    pub format: ExplainFormat,
+}
+
+/// Who pulls an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PullContext {
+    /// GitLab Runner's docker executors, for `image:` and `services:`.
+    Runner,
+    /// The `docker` command inside a job.
+    Job,
+    /// A kubelet, for the pods of GitLab Runner's kubernetes executor.
+    Kubernetes,
+}
+
+/// How an explanation is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExplainFormat {
+    /// For people.
+    Text,
+    /// For programs: stable, see docs/EXPLAIN.md.
+    Json,
 }
 
 /// `ecru emulate`

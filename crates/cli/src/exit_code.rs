@@ -7,6 +7,10 @@
 pub const OK: u8 = 0;
 /// A demo step failed.
 pub const DEMO_STEP_FAILED: u8 = 1;
+/// `ecru explain`: nothing has credentials for the image, so that its pull is anonymous.
+pub const NO_CREDENTIALS: u8 = 3;
+/// `ecru explain`: the runner, or `docker`, ends with an error before it pulls.
+pub const RESOLUTION_ABORTED: u8 = 4;
 /// A file could not be read or says something wrong: `.gitlab-ci.yml`, `config.toml`, ecru's configuration.
 pub const BAD_CONFIGURATION: u8 = 80;
 /// The pipeline has no such job, or the job has no image.

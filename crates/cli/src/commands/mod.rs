@@ -3,6 +3,7 @@
 pub(crate) mod demo_guest;
 mod emulate;
 mod emulate_around;
+mod explain;
 mod run;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,6 +24,7 @@ pub(crate) fn exit_code_of(command: Command, outside: &Outside) -> Result<u8, Co
             runtime()?.block_on(emulate::run_around_command(args, outside))
         }
         Command::Emulate(args) => in_runtime(async |cancelled| emulate::run(args, outside, cancelled).await),
+        Command::Explain(args) => explain::run(args, outside),
         Command::Demo(args) => in_runtime(async |cancelled| demo::run(args, outside, cancelled).await),
         Command::DemoGuest(args) => demo_guest::run(&args.role, outside),
     }

@@ -22,10 +22,10 @@ use crate::outside::Outside;
 use crate::terminal::Screen;
 
 /// The runner itself waits without end; a helper that takes this long is broken.
-const HELPER_DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const HELPER_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Config files are a few kilobytes; the runner has no limit.
-const MAX_CONFIG_BYTES: u64 = 4 * 1024 * 1024;
+pub(crate) const MAX_CONFIG_BYTES: u64 = 4 * 1024 * 1024;
 
 /// What the runner decides from: its variable, its home, and where it finds helpers.
 #[derive(Clone)]
@@ -125,7 +125,8 @@ fn has_failed(call: &HelperCall) -> bool {
     !ended_well && !never_started && call.stdout != StdoutClass::NotFound
 }
 
-fn home_file(path: &Path) -> HomeFile {
+/// A file of the home directory, with what reading it gave.
+pub(crate) fn home_file(path: &Path) -> HomeFile {
     use std::io::{ErrorKind, Read as _};
     let content = match std::fs::File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => FileContent::NotFound,
@@ -167,25 +168,46 @@ impl CredentialHelpers for Processes<'_> {
             HelperVerb::Get => Verb::Get,
             HelperVerb::List => Verb::List,
         };
-        match self.invoke(suffix, verb, stdin) {
+        let invoked = self.invoke(suffix, verb, stdin);
+        match &invoked {
             Ok(completed) => {
                 self.remarks.extend(completed.stderr.lines().map(|line| remark(suffix, line)));
-                let stdout = completed.stdout_text();
-                match (completed.status.code(), completed.status.signal()) {
-                    (Some(code), _) => HelperAnswer::Exited { code, stdout },
-                    (None, signal) => HelperAnswer::Killed { signal: signal_name(signal), stdout },
-                }
             }
-            Err(error) => {
-                self.remarks.extend(error.hint().map(Obstacle::Hint));
-                match error {
-                    InvokeError::NotOnPath { .. } | InvokeError::NotExecutable { .. } => {
-                        HelperAnswer::NotOnPath
-                    }
-                    error => HelperAnswer::NotStarted { cause: error.to_string() },
-                }
-            }
+            Err(error) => self.remarks.extend(error.hint().map(Obstacle::Hint)),
         }
+        answer_of(invoked)
+    }
+}
+
+/// What the runner sees of a helper that was called.
+pub(crate) fn answer_of(invoked: Result<Completed, InvokeError>) -> HelperAnswer {
+    let completed = match invoked {
+        Ok(completed) => completed,
+        Err(InvokeError::NotOnPath { .. } | InvokeError::NotExecutable { .. }) => {
+            return HelperAnswer::NotOnPath;
+        }
+        Err(error) => return HelperAnswer::NotStarted { cause: cause_in_go_words(&error) },
+    };
+    let stdout = completed.stdout_text();
+    match (completed.status.code(), completed.status.signal()) {
+        (Some(code), _) => HelperAnswer::Exited { code, stdout },
+        (None, signal) => HelperAnswer::Killed { signal: signal_name(signal), stdout },
+    }
+}
+
+/// The runner prints the errors of Go's `os/exec`, whose texts for the system's errors are in lower case.
+fn cause_in_go_words(error: &InvokeError) -> String {
+    match error {
+        InvokeError::NotStarted { program, source } => {
+            let text = source.to_string();
+            let reason = text.split(" (os error").next().unwrap_or_default().to_lowercase();
+            format!("fork/exec {}: {reason}", program.display())
+        }
+        InvokeError::RelativePath { program } => {
+            let name = program.file_name().unwrap_or_default().to_string_lossy();
+            format!("exec: \"{name}\": cannot run executable found relative to current directory")
+        }
+        other => other.to_string(),
     }
 }
 

@@ -61,7 +61,7 @@ impl PlannedJob {
     /// Reads everything that `request` names; touches neither the engine nor the network.
     pub(crate) fn new(request: &JobRequest<'_>, outside: &Outside) -> Result<Self, CommandError> {
         let pipeline = pipeline(request.pipeline)?;
-        let (runner, mut remarks) = runner_config(request)?;
+        let (runner, mut remarks) = runner_config(request.config, request.runner)?;
         let project = project_in(request.pipeline.parent().filter(|folder| !folder.as_os_str().is_empty()));
         let variables: Vec<Variable> = request
             .project_variables
@@ -141,11 +141,14 @@ fn pipeline(path: &Path) -> Result<Pipeline, CommandError> {
 }
 
 /// The chosen `[[runners]]`, or one without settings; with what is probably a mistake in it.
-fn runner_config(request: &JobRequest<'_>) -> Result<(RunnerConfig, Vec<String>), CommandError> {
-    let Some(path) = request.config else { return Ok((RunnerConfig::default(), Vec::new())) };
+pub(crate) fn runner_config(
+    path: Option<&Path>,
+    name: Option<&str>,
+) -> Result<(RunnerConfig, Vec<String>), CommandError> {
+    let Some(path) = path else { return Ok((RunnerConfig::default(), Vec::new())) };
     let config =
         ConfigToml::parse(&text_of(path)?).map_err(|error| file_failure(path, &error, error.hint()))?;
-    let runner = config.runner(request.runner).map_err(|error| file_failure(path, &error, error.hint()))?;
+    let runner = config.runner(name).map_err(|error| file_failure(path, &error, error.hint()))?;
     let warnings =
         config.warnings.iter().map(|warning| format!("WARNING: {}: {warning}", path.display())).collect();
     Ok((runner.clone(), warnings))

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test stops where its own premises fail")]
 
 mod docker_cli;
+mod documentation;
 mod kubernetes;
 mod stage;
 mod trace;

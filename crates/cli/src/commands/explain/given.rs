@@ -1,0 +1,204 @@
+//! What is to be explained, gathered from arguments, files and the environment.
+
+use std::ffi::OsStr;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use ecru_gitlab::registry_auth::{HOME_FILES, HomeFile, JobCredential, Runner};
+use ecru_gitlab::variables::{self, DOCKER_AUTH_CONFIG};
+use secrecy::SecretString;
+use serde_json::Value;
+
+use crate::args::{ExplainArgs, PullContext};
+use crate::error::CommandError;
+use crate::exit_code;
+use crate::job::credentials::{MAX_CONFIG_BYTES, home_file};
+use crate::job::runner_config;
+use crate::outside::Outside;
+
+/// The first docker command that reads DOCKER_AUTH_CONFIG.
+const DOCKER_READS_VARIABLE: (u16, u16) = (28, 3);
+
+/// All that a decision is made from.
+pub(super) struct Given {
+    pub(super) context: PullContext,
+    pub(super) runner: Runner,
+    pub(super) docker_is_before_28_3: bool,
+    pub(super) docker_auth_config: Option<SecretString>,
+    /// The files of the home directory; for a job the one `config.json` of docker.
+    pub(super) home_files: Vec<HomeFile>,
+    pub(super) job_credentials: Vec<JobCredential>,
+    pub(super) runs_helpers: bool,
+    /// What a person should know about where all this comes from.
+    pub(super) notes: Vec<String>,
+}
+
+impl Given {
+    pub(super) fn collect(args: &ExplainArgs, outside: &Outside) -> Result<Self, CommandError> {
+        let mut notes = Vec::new();
+        let docker_auth_config = docker_auth_config(args, outside, &mut notes)?;
+        let home = args.home.clone().or_else(|| outside.home());
+        if home.is_none() {
+            notes.push("HOME is not set: name the home directory with --home".to_owned());
+        }
+        if args.context != PullContext::Job && outside.variable("DOCKER_CONFIG").is_some() {
+            notes.push("DOCKER_CONFIG is set here, and GitLab Runner does not read it".to_owned());
+        }
+        Ok(Self {
+            context: args.context,
+            runner: runner(args)?,
+            docker_is_before_28_3: docker_is_before_28_3(args)?,
+            docker_auth_config,
+            home_files: home_files(args, home, outside),
+            job_credentials: match &args.job_credentials {
+                Some(path) => job_credentials(path)?,
+                None => Vec::new(),
+            },
+            runs_helpers: !args.no_exec,
+            notes,
+        })
+    }
+}
+
+fn runner(args: &ExplainArgs) -> Result<Runner, CommandError> {
+    let mut runner = Runner { permits_helpers_of_jobs: args.helpers_allowed, ..Runner::default() };
+    if let Some(text) = &args.runner_version {
+        runner.version = text.parse().map_err(|error: ecru_gitlab::registry_auth::VersionError| {
+            CommandError::from_error(exit_code::BAD_CONFIGURATION, &error).maybe_hint(error.hint())
+        })?;
+    }
+    Ok(runner)
+}
+
+fn docker_is_before_28_3(args: &ExplainArgs) -> Result<bool, CommandError> {
+    let Some(text) = &args.docker_version else { return Ok(false) };
+    let mut numbers = text.trim_start_matches('v').split('.').map(|number| number.parse::<u16>().ok());
+    match (numbers.next().flatten(), numbers.next().flatten()) {
+        (Some(major), Some(minor)) => Ok((major, minor) < DOCKER_READS_VARIABLE),
+        _ => Err(CommandError::new(
+            exit_code::BAD_CONFIGURATION,
+            format!("`{text}` is not a version of docker"),
+        )
+        .hint("write it as `docker --version` does, for instance 28.3.0")),
+    }
+}
+
+/// The variable's value: the one given; else the one of the runner's configuration; for a job else its own environment's.
+fn docker_auth_config(
+    args: &ExplainArgs,
+    outside: &Outside,
+    notes: &mut Vec<String>,
+) -> Result<Option<SecretString>, CommandError> {
+    let (config, warnings) = runner_config(args.config.as_deref(), args.runner.as_deref())?;
+    notes.extend(warnings);
+    let expanded = variables::expand_all(&config.environment)
+        .map_err(|error| CommandError::from_error(exit_code::BAD_CONFIGURATION, &error))?;
+    let of_config = variables::last_value(&expanded, DOCKER_AUTH_CONFIG).map(SecretString::from);
+    let of_environment = outside.variable(DOCKER_AUTH_CONFIG);
+    if let Some(argument) = &args.docker_auth_config {
+        if of_config.is_some() {
+            notes.push("the job's DOCKER_AUTH_CONFIG replaces the one of config.toml, whole".to_owned());
+        }
+        return value_of(argument).map(Some);
+    }
+    if of_config.is_some() {
+        notes.push("DOCKER_AUTH_CONFIG is the one in the `environment` of config.toml".to_owned());
+    }
+    match (args.context, of_environment) {
+        (PullContext::Job, Some(value)) if of_config.is_none() => Ok(Some(text(value.as_bytes()))),
+        (PullContext::Job, _) | (_, None) => Ok(of_config),
+        (_, Some(_)) => {
+            notes.push(
+                "DOCKER_AUTH_CONFIG is set in this environment, and GitLab Runner does not read it there: only as a \
+                 job's variable or from config.toml"
+                    .to_owned(),
+            );
+            Ok(of_config)
+        }
+    }
+}
+
+/// A value, the content of `@FILE`, or for `-` of standard input.
+fn value_of(argument: &OsStr) -> Result<SecretString, CommandError> {
+    let bytes = argument.as_bytes();
+    if bytes == b"-" {
+        return read_limited(std::io::stdin(), "standard input").map(|bytes| text(&bytes));
+    }
+    match bytes.strip_prefix(b"@") {
+        Some(path) => read_file(Path::new(OsStr::from_bytes(path))).map(|bytes| text(&bytes)),
+        None => Ok(text(bytes)),
+    }
+}
+
+/// Bytes that are not UTF-8 are replaced, as Go's JSON reader does.
+fn text(bytes: &[u8]) -> SecretString {
+    String::from_utf8_lossy(bytes).into_owned().into()
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, CommandError> {
+    let name = path.display().to_string();
+    match std::fs::File::open(path) {
+        Ok(file) => read_limited(file, &name),
+        Err(error) => Err(unreadable(&name, &error.to_string())),
+    }
+}
+
+fn read_limited(source: impl Read, name: &str) -> Result<Vec<u8>, CommandError> {
+    let mut bytes = Vec::new();
+    let read = source.take(MAX_CONFIG_BYTES + 1).read_to_end(&mut bytes);
+    match read {
+        Err(error) => Err(unreadable(name, &error.to_string())),
+        Ok(_) if bytes.len() as u64 > MAX_CONFIG_BYTES => {
+            Err(unreadable(name, &format!("it has more than {MAX_CONFIG_BYTES} bytes")))
+        }
+        Ok(_) => Ok(bytes),
+    }
+}
+
+fn unreadable(name: &str, reason: &str) -> CommandError {
+    CommandError::new(exit_code::BAD_CONFIGURATION, format!("cannot read {name}: {reason}"))
+}
+
+fn home_files(args: &ExplainArgs, home: Option<PathBuf>, outside: &Outside) -> Vec<HomeFile> {
+    let docker_config = outside.variable("DOCKER_CONFIG").map(PathBuf::from);
+    match (args.context, home, docker_config) {
+        (PullContext::Job, _, Some(folder)) if args.home.is_none() => {
+            vec![home_file(&folder.join("config.json"))]
+        }
+        (PullContext::Job, Some(home), _) => vec![home_file(&home.join(HOME_FILES[0]))],
+        (_, Some(home), _) => HOME_FILES.map(|file| home_file(&home.join(file))).into(),
+        (_, None, _) => Vec::new(),
+    }
+}
+
+/// The list that stands under `credentials` in the job's payload. Errors tell no value: it holds passwords.
+fn job_credentials(path: &Path) -> Result<Vec<JobCredential>, CommandError> {
+    let bytes = read_file(path)?;
+    let refused = |what: String| {
+        CommandError::new(exit_code::BAD_CONFIGURATION, format!("{}: {what}", path.display())).hint(
+            r#"write it as [{"type":"registry","url":"registry.example","username":"USER","password":"PASSWORD"}]"#,
+        )
+    };
+    let document: Value = serde_json::from_slice(&bytes).map_err(|error| {
+        refused(format!("it is not JSON at line {}, column {}", error.line(), error.column()))
+    })?;
+    let Value::Array(entries) = document else { return Err(refused("it is not a list".to_owned())) };
+    entries
+        .iter()
+        .enumerate()
+        .map(|(index, entry)| {
+            let member = |name: &str| match entry.get(name) {
+                Some(Value::String(text)) => Ok(text.clone()),
+                None | Some(Value::Null) if entry.is_object() => Ok(String::new()),
+                _ => Err(refused(format!("`{name}` of entry {} is not a text", index + 1))),
+            };
+            Ok(JobCredential {
+                kind: member("type")?,
+                url: member("url")?,
+                username: member("username")?,
+                password: member("password")?.into(),
+            })
+        })
+        .collect()
+}

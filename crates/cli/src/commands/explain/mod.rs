@@ -1,0 +1,39 @@
+//! `ecru explain IMAGE`: which credentials would be used, and why.
+
+mod decision;
+mod given;
+mod helper_runs;
+mod json;
+mod text;
+mod wording;
+
+use std::io::Write as _;
+
+use crate::args::{ExplainArgs, ExplainFormat};
+use crate::error::CommandError;
+use crate::exit_code;
+use crate::outside::Outside;
+use crate::terminal::printable;
+
+use decision::{Explanation, Verdict};
+
+/// Explains; the exit code says what was found.
+pub(super) fn run(args: &ExplainArgs, outside: &Outside) -> Result<u8, CommandError> {
+    let given = given::Given::collect(args, outside)?;
+    let explanation = decision::explain(&args.image, &given, outside);
+    let shown = match args.format {
+        ExplainFormat::Json => format!("{:#}\n", json::document(&explanation, args.reveal)),
+        ExplainFormat::Text => printable(&text::page(&explanation, args.reveal)),
+    };
+    // A reader that went away has seen what it wanted.
+    let _ = std::io::stdout().write_all(shown.as_bytes());
+    Ok(exit_code_of(&explanation))
+}
+
+fn exit_code_of(explanation: &Explanation) -> u8 {
+    match &explanation.verdict {
+        Verdict::Found(credential) if !credential.is_empty() => exit_code::OK,
+        Verdict::Found(_) | Verdict::Anonymous => exit_code::NO_CREDENTIALS,
+        Verdict::Aborted(_) => exit_code::RESOLUTION_ABORTED,
+    }
+}

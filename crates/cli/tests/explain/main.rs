@@ -1,0 +1,7 @@
+//! `ecru explain`, run as a program with stub helpers on its PATH.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod contexts;
+mod pages;
+mod program;
+mod vectors;
