@@ -47,7 +47,8 @@ impl Rules {
                 RunnerVersion::new(13, 5, 0),
                 &[RunnerVersion::new(13, 4, 1), RunnerVersion::new(13, 3, 2), RunnerVersion::new(13, 2, 4)],
             ),
-            // v17.4 lowers keys and v13.3 does not (`convertToHostname`); which version between is not known.
+            // `convertToHostname` of v13.1.0 does not lower keys, and that of the last versions before v17.5.0 does;
+            // which one began is not known.
             lower_case_keys: since(13, 4, 0),
             // Commit 0de4d6e3 repairs in v18.1.0 what v17.5.0 broke (`convertToRegistryPath`).
             knows_http_keys: !since(17, 5, 0) || since(18, 1, 0),

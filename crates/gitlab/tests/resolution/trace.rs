@@ -2,7 +2,8 @@
 
 use ecru_gitlab::registry_auth::{
     CredentialHelpers, FileContent, HelperAnswer, HelperVerb, HomeFile, Inputs, JobCredential, Outcome,
-    Resolution, Runner, SourceState, Verdict, image_path, registry_path, resolve, resolve_as,
+    Resolution, Runner, RunnerVersion, SourceState, Verdict, image_path, registry_path, resolve,
+    resolve_all_as, resolve_as,
 };
 use proptest::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
@@ -259,6 +260,22 @@ proptest! {
     fn any_text_is_resolved(image in any::<String>(), document in any::<String>()) {
         resolve_with(&image, &document, &[home("h", FileContent::Text(document.as_str().into()))]);
         registry_path(&image);
+    }
+
+    #[test]
+    fn any_text_is_resolved_in_any_version(
+        image: String, document: String, key in ".{0,12}", version in (12..21_u16, 0..12_u16, 0..5_u16),
+    ) {
+        let runner = Runner::of_version(RunnerVersion::new(version.0, version.1, version.2));
+        let known = serde_json::json!({"auths": {(key.as_str()): {}}, "credsStore": key, "credHelpers": {(image.as_str()): key}});
+        for text in [document, known.to_string()] {
+            let text = SecretString::from(text);
+            let inputs = Inputs { docker_auth_config: Some(&text), ..Inputs::default() };
+            let resolution = resolve_as(&runner, &image, &inputs, &mut Helpers);
+            let chosen = resolution.trace.entries.iter().filter(|entry| entry.verdict == Verdict::Chosen);
+            prop_assert_eq!(chosen.count(), usize::from(resolution.credential().is_some()));
+            drop(resolve_all_as(&runner, &inputs, &mut Helpers));
+        }
     }
 
     #[test]

@@ -215,3 +215,26 @@ fn hint_of_nothing(explanation: &Explanation) -> Option<String> {
     let file = file.map_or_else(|| "~/.docker/config.json".to_owned(), |file| file.source.to_string());
     Some(format!("write {{\"credHelpers\":{{\"{host}\":\"ecr-login\"}}}} into {file}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_helper_that_was_stopped_is_no_word_of_the_runner() {
+        let call = HelperCall {
+            suffix: "slow".to_owned(),
+            verb: HelperVerb::Get,
+            stdin: "host.example".to_owned(),
+            exit: HelperExit::NotStarted,
+            stdout: StdoutClass::Empty,
+        };
+        let stopped = HelperRun { was_stopped: true, ..HelperRun::default() };
+        let told = of_stopped_helper((&call, &stopped)).unwrap();
+        assert!(
+            told.contains("`docker-credential-slow get`") && told.contains("waits without end"),
+            "{told}"
+        );
+        assert_eq!(of_stopped_helper((&call, &HelperRun::default())), None);
+    }
+}
