@@ -1,4 +1,4 @@
-//! How the runner picks credentials for an image.
+//! How the runner picks credentials for an image, and how others would.
 //!
 //! NUL bytes divide the input: the image, DOCKER_AUTH_CONFIG, `~/.docker/config.json`, and then the answers of the
 //! helpers in turn, of which the first character says how the helper ended.
@@ -6,8 +6,10 @@
 #![no_main]
 
 use ecru_gitlab::registry_auth::{
-    self, CredentialHelpers, FileContent, HelperAnswer, HelperVerb, HomeFile, Inputs, Outcome, Verdict,
+    self, CredentialHelpers, FileContent, HelperAnswer, HelperVerb, HomeFile, Inputs, Outcome, Runner,
+    RunnerVersion, Verdict,
 };
+use ecru_gitlab::{docker_cli, kubelet};
 use libfuzzer_sys::fuzz_target;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -28,6 +30,8 @@ fuzz_target!(|input: &str| {
         "helpers are run whatever the image is"
     );
     drop((resolution.job_log_line(), format!("{resolution:?}")));
+
+    others_decide(image, &inputs, &answers);
 
     let chosen: Vec<_> =
         resolution.trace.entries.iter().filter(|entry| entry.verdict == Verdict::Chosen).collect();
@@ -54,6 +58,31 @@ fuzz_target!(|input: &str| {
         other => panic!("{other:?}"),
     }
 });
+
+/// Older runners, the docker command and a kubelet decide about the same input, each by rules of its own.
+fn others_decide(image: &str, inputs: &Inputs<'_>, answers: &[&str]) {
+    for (major, minor) in [(12, 0), (13, 1), (13, 4), (17, 5), (18, 2), (19, 4)] {
+        let runner = Runner::of_version(RunnerVersion::new(major, minor, 0));
+        let resolution = registry_auth::resolve_as(&runner, image, inputs, &mut Answers(answers.iter()));
+        let chosen = resolution.trace.entries.iter().filter(|entry| entry.verdict == Verdict::Chosen);
+        assert_eq!(chosen.count(), usize::from(resolution.credential().is_some()), "{runner:?}");
+    }
+    let file = inputs.home_files.first();
+    let of_docker = docker_cli::Inputs {
+        docker_auth_config: inputs.docker_auth_config,
+        config_file: file,
+        is_before_28_3: false,
+    };
+    let resolution = docker_cli::resolve(image, &of_docker, &mut Answers(answers.iter()));
+    assert!(resolution.trace.helper_calls.len() <= 1, "one registry is one question");
+    assert!(resolution.trace.helper_calls.iter().all(|call| call.verb == HelperVerb::Get));
+
+    let runner = Runner::default();
+    let all = registry_auth::resolve_all(inputs, &mut Answers(answers.iter()));
+    let secret = kubelet::image_pull_secret(&runner, &all.outcome.unwrap_or_default());
+    let tried = kubelet::candidates(image, &secret).unwrap_or_default();
+    assert!(tried.iter().all(|candidate| candidate.index < secret.len()));
+}
 
 /// Answers in turn, whoever asks.
 struct Answers<'a>(std::slice::Iter<'a, &'a str>);

@@ -153,14 +153,21 @@ impl Search<'_> {
         }
     }
 
-    /// The file's content. `docker` warns of a file that it cannot read, and goes on without.
+    /// The file's content. `docker` warns of a file that it cannot read, and goes on (`cli/config/config.go`,
+    /// `LoadDefaultConfigFile`); here without anything of it, where `docker` keeps what it had decoded by then.
     fn config(&mut self, source: &Source, file: &HomeFile) -> Option<ConfigFile> {
-        let error = match &file.content {
+        let path = &file.path;
+        let (doing, error) = match &file.content {
             FileContent::NotFound => {
                 self.trace.note_source(source.clone(), SourceState::Absent);
                 return None;
             }
-            FileContent::OpenFailed(error) | FileContent::ReadFailed(error) => error.clone(),
+            FileContent::OpenFailed(error) => {
+                ("loading config file".to_owned(), format!("open {path}: {}", in_go_words(error)))
+            }
+            FileContent::ReadFailed(error) => {
+                (format!("parsing config file ({path})"), format!("read {path}: {}", in_go_words(error)))
+            }
             FileContent::Text(text) => match ConfigFile::parse(text.expose_secret()) {
                 Ok(config) => {
                     self.trace.note_source(source.clone(), SourceState::Read);
@@ -168,11 +175,11 @@ impl Search<'_> {
                 }
                 Err(error) => {
                     self.trace.hints.extend(error.hint());
-                    error.to_string()
+                    (format!("parsing config file ({path})"), error.to_string())
                 }
             },
         };
-        self.trace.warnings.push(format!("WARNING: Error loading config file: {}: {error}", file.path));
+        self.trace.warnings.push(format!("WARNING: Error {doing}: {error}"));
         self.trace.note_source(source.clone(), SourceState::Dropped { error });
         None
     }
@@ -232,6 +239,11 @@ impl Search<'_> {
     fn note(&mut self, source: &Source, key: &str, origin: Origin, verdict: Verdict) {
         self.trace.note_entry(source, key, key.to_owned(), origin, verdict);
     }
+}
+
+/// What the system says, as Go prints it.
+fn in_go_words(error: &str) -> String {
+    error.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
 fn chosen_if(is_chosen: bool) -> Verdict {

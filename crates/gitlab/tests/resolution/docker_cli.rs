@@ -134,11 +134,24 @@ fn not_found_is_anonymous_whatever_the_file_has() {
 #[test]
 fn a_broken_file_is_warned_of_and_a_broken_name_is_refused() {
     let resolution = look_up("one.example/a", None, Some("{"), &mut Stubs::default());
-    assert!(resolution.trace.warnings[0].starts_with("WARNING: Error loading config file: /root/.docker"));
+    assert_eq!(
+        resolution.trace.warnings,
+        ["WARNING: Error parsing config file (/root/.docker/config.json): unexpected EOF"]
+    );
     assert!(matches!(resolution.outcome, Outcome::Anonymous));
     let refused = look_up("https://one.example/a", None, None, &mut Stubs::default());
     assert!(matches!(refused.outcome, Outcome::Failed(_)) && refused.key.is_none());
     assert!(refused.trace.hints[0].contains("scheme"));
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_is_warned_of_in_go_s_words() {
+    let content = FileContent::OpenFailed("Permission denied (os error 13)".into());
+    let file = HomeFile { path: "/root/.docker/config.json".into(), content };
+    let inputs = Inputs { config_file: Some(&file), ..Inputs::default() };
+    let resolution = resolve("one.example/a", &inputs, &mut Stubs::default());
+    let expected = "WARNING: Error loading config file: open /root/.docker/config.json: permission denied";
+    assert_eq!(resolution.trace.warnings, [expected]);
 }
 
 proptest! {
