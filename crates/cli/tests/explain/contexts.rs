@@ -175,6 +175,26 @@ fn a_kubelet_matches_globs_and_the_runner_does_not() {
 }
 
 #[test]
+fn a_kubelet_knows_no_tokens_and_goes_on_to_the_next_entry() {
+    let sandbox = Sandbox::new();
+    let team = format!("{HOST}/team");
+    let token = json!({ "identitytoken": SECRET });
+    let explained = |auths: Value| {
+        let variable = json!({ "auths": auths }).to_string();
+        explain(
+            &sandbox,
+            &[IMAGE, "--context", "kubernetes", "--docker-auth-config", &variable, "--format", "json"],
+            &[],
+        )
+    };
+    let both = explained(json!({ team.as_str(): token, HOST: { "username": "user", "password": SECRET } }));
+    assert_eq!((both.code, &both.json()["credential"]["server_address"]), (0, &json!(HOST)));
+    let alone = explained(json!({ team.as_str(): token }));
+    assert_eq!(alone.code, 3);
+    assert!(alone.json()["notes"].to_string().contains("has a token only"));
+}
+
+#[test]
 fn an_empty_entry_is_as_good_as_none() {
     let sandbox = Sandbox::new();
     let variable = json!({ "auths": { HOST: {} } }).to_string();

@@ -145,8 +145,14 @@ fn of_pod(image: &str, given: &Given, helpers: &mut HelperRuns) -> Explanation {
             return Explanation { hints: error.hint().into_iter().collect(), ..explanation };
         }
     };
-    let verdict = match candidates.first().and_then(|first| Some((first, credentials.get(first.index)?))) {
-        Some((first, credential)) => Verdict::Found(Box::new(as_the_kubelet_reads(credential, first))),
+    // The kubelet tries all of them, so that an empty one keeps none of the others out.
+    let mut read = candidates
+        .iter()
+        .filter_map(|candidate| Some(as_the_kubelet_reads(credentials.get(candidate.index)?, candidate)));
+    let first = read.next();
+    let first_with_a_password = first.iter().cloned().chain(read).find(|credential| !credential.is_empty());
+    let verdict = match first_with_a_password.or(first) {
+        Some(credential) => Verdict::Found(Box::new(credential)),
         None => Verdict::Anonymous,
     };
     let lines = secret.into_iter().zip(credentials).enumerate().map(|(index, (entry, credential))| {

@@ -87,7 +87,8 @@ fn notes(explanation: &Explanation) -> Vec<String> {
 
 fn note_of_empty(explanation: &Explanation) -> Option<String> {
     let Verdict::Found(credential) = &explanation.verdict else { return None };
-    credential.is_empty().then(|| {
+    let hides_others = explanation.context != PullContext::Kubernetes;
+    (credential.is_empty() && hides_others).then(|| {
         format!(
             "the entry `{}` in {} is chosen but has nothing in it: the pull is anonymous, and lower sources are hidden",
             credential.server_address, credential.source
