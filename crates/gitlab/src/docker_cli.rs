@@ -39,6 +39,12 @@ pub enum DockerCliError {
     /// The helper failed with something else than "not found".
     #[error("{0}")]
     Helper(String),
+    /// The helper is named by a path. `docker` runs it from its working directory; nobody should.
+    #[error("the helper `{suffix}` is named by a path and was not run")]
+    PathNotRun {
+        /// The name.
+        suffix: String,
+    },
 }
 
 impl DockerCliError {
@@ -47,6 +53,9 @@ impl DockerCliError {
         match self {
             Self::Reference(error) => error.hint(),
             Self::Helper(_) => None,
+            Self::PathNotRun { .. } => {
+                Some("write the name of the program after `docker-credential-`, without any `/`".to_owned())
+            }
         }
     }
 }
@@ -203,6 +212,13 @@ impl Search<'_> {
         };
         let replaced = Verdict::Replaced { by: origin.clone() };
         self.note_auths(source, config, stored.map(|(key, _)| (key, replaced)));
+        if suffix.contains('/') {
+            self.note(source, key, origin, Verdict::DroppedTheSource);
+            self.trace.unknown.push(format!(
+                "`docker` would run `docker-credential-{suffix}` from its working directory; here it is taken to fail"
+            ));
+            return Outcome::Failed(DockerCliError::PathNotRun { suffix: suffix.clone() });
+        }
         let registry_token = stored.map(|(_, auth)| auth.registry_token.clone()).unwrap_or_default();
         match self.helpers.get(suffix, key) {
             Ok(Looked::Found(found)) => {

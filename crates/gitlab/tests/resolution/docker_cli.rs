@@ -123,6 +123,15 @@ fn a_failing_helper_fails_the_command() {
 }
 
 #[test]
+fn a_helper_named_by_a_path_is_not_run() {
+    let mut helpers = Stubs::default();
+    let resolution = look_up("one.example/a", None, Some(r#"{"credsStore":"../x"}"#), &mut helpers);
+    assert!(matches!(resolution.outcome, Outcome::Failed(_)) && helpers.calls.is_empty());
+    assert!(resolution.trace.unknown[0].contains("`docker-credential-../x` from its working directory"));
+    assert!(resolution.trace.hints[0].contains("without any `/`"));
+}
+
+#[test]
 fn not_found_is_anonymous_whatever_the_file_has() {
     let config = format!(r#"{{"auths":{{"{ECR}":{{"username":"file"}}}},"credsStore":"h"}}"#);
     let resolution = look_up(&format!("{ECR}/a"), None, Some(&config), &mut Stubs::default());
