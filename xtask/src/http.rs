@@ -47,7 +47,8 @@ impl Request<'_> {
     fn exchange(&self, mut stream: impl Read + Write) -> Result<String> {
         let Self { method, path, headers } = self;
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let head = format!("{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n{headers}\r\n");
+        let head =
+            format!("{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n{headers}\r\n");
         stream.write_all(head.as_bytes())?;
         let mut answer = Vec::new();
         stream.take(MOST).read_to_end(&mut answer)?;
