@@ -30,7 +30,8 @@ impl Selection {
             .exec()
             .context("cannot read the workspace")?;
         let all: BTreeSet<&str> = metadata.packages.iter().map(|package| package.name.as_str()).collect();
-        let names = topics.iter().map(|topic| crate_of(topic, &all)).collect::<Result<Vec<_>>>()?;
+        let topics = topics.iter().flat_map(|topic| crates_of(topic));
+        let names = topics.map(|topic| crate_of(topic, &all)).collect::<Result<Vec<_>>>()?;
 
         let chosen = metadata
             .packages
@@ -64,11 +65,25 @@ impl Selection {
     }
 }
 
+/// Topics that are spread over several crates.
+const TOPICS_OF_CRATES: [(&str, &[&str]); 1] = [
+    // How credentials are chosen: the rules, and the command that explains them.
+    ("resolution", &["docker", "gitlab", "cli"]),
+];
+
+/// The crates that `topic` stands for, if it is not one itself.
+fn crates_of(topic: &str) -> Vec<&str> {
+    let known = TOPICS_OF_CRATES.into_iter().find(|(name, _)| *name == topic);
+    known.map_or_else(|| vec![topic], |(_, crates)| crates.to_vec())
+}
+
 fn crate_of(topic: &str, all: &BTreeSet<&str>) -> Result<String> {
     let candidates = [format!("ecru-{topic}"), topic.to_owned()];
     let Some(name) = candidates.into_iter().find(|name| all.contains(name.as_str())) else {
-        let topics: Vec<_> = all.iter().map(|name| name.strip_prefix("ecru-").unwrap_or(name)).collect();
-        bail!("`{topic}` is no crate of this workspace; there are {}", topics.join(", "));
+        let spread = TOPICS_OF_CRATES.iter().map(|(name, _)| *name);
+        let crates = all.iter().map(|name| name.strip_prefix("ecru-").unwrap_or(name));
+        let topics: Vec<_> = crates.chain(spread).collect();
+        bail!("`{topic}` is no topic; there are {}", topics.join(", "));
     };
     Ok(name)
 }
@@ -84,6 +99,8 @@ mod tests {
         assert_eq!(crate_of("ecru-ecr", &all).unwrap(), "ecru-ecr");
         assert_eq!(crate_of("xtask", &all).unwrap(), "xtask");
         let message = crate_of("erc", &all).unwrap_err().to_string();
-        assert_eq!(message, "`erc` is no crate of this workspace; there are ecr, xtask");
+        assert_eq!(message, "`erc` is no topic; there are ecr, xtask, resolution");
+        assert_eq!(crates_of("ecr"), ["ecr"]);
+        assert_eq!(crates_of("resolution"), ["docker", "gitlab", "cli"]);
     }
 }
