@@ -7,7 +7,9 @@ mod fallback;
 mod helper;
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -62,9 +64,18 @@ pub fn profile_of(program: &OsStr) -> Option<String> {
 #[must_use]
 pub fn main() -> ExitCode {
     harden_process();
-    let (mut stdin, mut stdout, mut stderr) = (io::stdin().lock(), io::stdout().lock(), io::stderr().lock());
+    let (mut stdin, mut stdout, mut stderr) = (io::stdin().lock(), honest_stdout(), io::stderr().lock());
     let arguments = std::env::args_os();
     ExitCode::from(run(arguments, Environment::from_process(), &mut stdin, &mut stdout, &mut stderr))
+}
+
+/// Standard output as a file: the standard library's own handle takes a descriptor that cannot be written to
+/// (EBADF) for one that takes everything, and an answer that nobody got would be a success.
+fn honest_stdout() -> Box<dyn Write> {
+    match io::stdout().as_fd().try_clone_to_owned() {
+        Ok(descriptor) => Box::new(File::from(descriptor)),
+        Err(_) => Box::new(io::stdout()),
+    }
 }
 
 /// Keeps this process's memory, with the secrets in it, out of core dumps and away from debuggers of other users.

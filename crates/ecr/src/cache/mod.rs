@@ -148,7 +148,10 @@ impl<S: TokenSource> Cached<S> {
     }
 
     fn warn(&self, warning: CacheWarning) {
-        if let Ok(mut warnings) = self.warnings.lock() {
+        let Ok(mut warnings) = self.warnings.lock() else { return };
+        // What keeps the cache from being read mostly keeps it from being written, too: that is said once.
+        let is_told = warnings.iter().any(|told| told.has_cause_of(&warning));
+        if !is_told {
             warnings.push(warning);
         }
     }
@@ -259,6 +262,18 @@ pub enum CacheWarning {
     /// A token past half of its life could not be refreshed, and was served as it is.
     #[error("the cached token, still valid, could not be refreshed: {0}")]
     NotRefreshed(TokenError),
+}
+
+impl CacheWarning {
+    /// Whether both say the same of the cache.
+    fn has_cause_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Ignored(ours) | Self::NotKept(ours), Self::Ignored(others) | Self::NotKept(others)) => {
+                ours.to_string() == others.to_string()
+            }
+            _ => false,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod redaction;
 mod roles;
 mod roots;
 
+use std::io;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -27,6 +28,9 @@ use crate::token::{Token, TokenError, TokenSource};
 
 /// How much later than the call itself its caller stops waiting, so that the call can say what it waited for.
 const GRACE: Duration = Duration::from_millis(200);
+
+/// How many pipes, of two descriptors each, the process must be able to open before the runtime starts.
+const SPARE_PIPES: usize = 4;
 
 /// Gets tokens from AWS.
 #[derive(Debug, Clone)]
@@ -76,6 +80,7 @@ impl Mint {
     }
 
     fn run(&self, target: Target) -> Result<Token, TokenError> {
+        ensure_descriptors()?;
         let progress = Progress::start();
         let call = Call {
             environment: self.selection.restrict(&self.environment),
@@ -96,6 +101,15 @@ impl Mint {
         }
         receiver.recv_timeout(self.limit + GRACE).unwrap_or_else(|_| Err(progress.timed_out()))
     }
+}
+
+/// Makes sure that the runtime finds the descriptors that it needs: tokio panics where there is none left for the
+/// sockets by which it hears of signals (`tokio::signal::unix`, which comes with `credential_process`).
+fn ensure_descriptors() -> Result<(), TokenError> {
+    let pipes: io::Result<Vec<_>> = (0..SPARE_PIPES).map(|_| io::pipe()).collect();
+    pipes.map(drop).map_err(|error| TokenError::Configuration {
+        problem: format!("this process can open no more files: {error}"),
+    })
 }
 
 impl TokenSource for Mint {

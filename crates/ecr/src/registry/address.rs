@@ -165,10 +165,10 @@ fn is_authority_byte(byte: u8) -> bool {
 /// gitlab-runner passes on keys such as `host/path:tag` as they are configured.
 fn is_plain_path(path: &str) -> bool {
     let Some(path) = path.strip_prefix('/') else { return true };
-    let path = path.strip_suffix('/').unwrap_or(path);
     if path.is_empty() {
         return true;
     }
+    let path = path.strip_suffix('/').unwrap_or(path);
     let (parents, last) = match path.rsplit_once('/') {
         Some((parents, last)) => (Some(parents), last),
         None => (None, path),
@@ -263,6 +263,7 @@ mod tests {
             "a/b?c",
             "a/%2e%2e/b",
             "a\\b",
+            "a//",
             "a//b",
             "a/./b",
             "a/../b",

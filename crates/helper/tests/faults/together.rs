@@ -1,0 +1,84 @@
+//! Rows 6 and 7: many processes at once.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::said::{fault, held};
+use crate::stage::aws::{self, PASSWORD};
+use crate::stage::responder::Responder;
+use crate::stage::{FRANKFURT, Stage};
+
+/// How many processes live at the same time.
+const AT_ONCE: usize = 200;
+
+/// AWS, as far away as another continent.
+fn distant_aws() -> Responder {
+    Responder::start(|request| {
+        std::thread::sleep(Duration::from_millis(200));
+        aws::token(request)
+    })
+}
+
+/// Runs `count` processes, [`AT_ONCE`] of them at a time; each asks for the registry that `server` names for it.
+fn ask(stage: &Stage, count: usize, server: impl Fn(usize) -> String + Sync) {
+    let next = Arc::new(AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE.min(count) {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::SeqCst);
+                    if number >= count {
+                        return;
+                    }
+                    assert_eq!(stage.get(&server(number)).secret(), PASSWORD, "process {number}");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn row_06_a_thousand_cold_processes() {
+    fault("1,000 processes, 200 at once, and nothing cached");
+    let aws = distant_aws();
+    let stage = Stage::with(&aws);
+    ask(&stage, 1000, |_| FRANKFURT.to_owned());
+    assert_eq!(aws.count(), 1);
+    held("1,000 answered, none failed, 1 call");
+}
+
+#[test]
+fn row_06_twenty_accounts_of_a_region_at_once() {
+    fault("20 accounts of one region, asked for by 200 processes");
+    let aws = distant_aws();
+    let stage = Stage::with(&aws);
+    ask(&stage, AT_ONCE, |number| format!("{:012}.dkr.ecr.eu-central-1.amazonaws.com", number % 20));
+    assert_eq!(aws.count(), 1);
+    held("200 answered, 1 call");
+}
+
+#[test]
+fn row_07_many_registries_at_once() {
+    fault("200 registries in as many regions, asked for at once");
+    let aws = aws::proper();
+    let mut stage = Stage::with(&aws);
+    // 200 processes that all call AWS need longer on two processors than one may.
+    stage.set("ECRU_TIMEOUT", "300");
+    let host = |number: usize| format!("000000000001.dkr.ecr.{}.amazonaws.com", region(number));
+    let regions: BTreeSet<String> = (0..AT_ONCE).map(region).collect();
+    assert_eq!(regions.len(), AT_ONCE);
+    ask(&stage, AT_ONCE, host);
+    assert_eq!(stage.cached_files("json").len(), AT_ONCE);
+    assert_eq!(aws.count(), AT_ONCE);
+    ask(&stage, AT_ONCE, host);
+    assert_eq!(aws.count(), AT_ONCE, "an entry was lost");
+    held("200 of 200 entries kept");
+}
+
+/// A name of the shape that regions have.
+fn region(number: usize) -> String {
+    let letter = char::from(b'a' + u8::try_from(number / 20).unwrap());
+    format!("eu-test{letter}-{}", number % 20)
+}
