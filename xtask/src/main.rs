@@ -1,14 +1,19 @@
-//! Developer commands: `cargo xtask edges`, `cargo xtask test`, `cargo xtask bench`.
+//! Developer commands: `cargo xtask edges`, `test`, `bench`, `compat`, `faults`, `fuzz`.
 #![expect(clippy::print_stdout, reason = "a developer command speaks on its standard output")]
 
 mod bench;
+mod compat;
 mod edges;
+mod faults;
+mod fuzz;
 mod http;
 mod musl;
 mod outside;
 mod peer;
 mod process_group;
 mod test;
+mod test_output;
+mod trace;
 mod workspace;
 
 use std::process::ExitCode;
@@ -26,6 +31,12 @@ enum Command {
     Test(test::Arguments),
     /// Measure the credential helper or the emulator, and print a table.
     Bench(bench::Arguments),
+    /// Run the cases of the credential helper, on the one whose place it takes as well.
+    Compat(compat::Arguments),
+    /// Make everything go wrong around a program, and print what holds.
+    Faults(faults::Arguments),
+    /// Run the libFuzzer targets.
+    Fuzz(fuzz::Arguments),
 }
 
 fn main() -> Result<ExitCode> {
@@ -33,5 +44,8 @@ fn main() -> Result<ExitCode> {
         Command::Edges => edges::run().map(|()| ExitCode::SUCCESS),
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Compat(arguments) => compat::run(&arguments),
+        Command::Faults(arguments) => faults::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
     }
 }

@@ -20,11 +20,13 @@ pub(super) enum Class {
     AwsCli,
     /// skopeo.
     Skopeo,
+    /// strace(1), and the right to trace system calls.
+    Strace,
 }
 
 impl Class {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Engine, Self::RootNamespaces, Self::Peer, Self::AwsCli, Self::Skopeo];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Engine, Self::RootNamespaces, Self::Peer, Self::AwsCli, Self::Skopeo, Self::Strace];
 
     /// The beginning of the names of its targets.
     fn prefix(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Class {
             Self::Peer => "peer",
             Self::AwsCli => "awscli",
             Self::Skopeo => "skopeo",
+            Self::Strace => "strace",
         }
     }
 
@@ -81,6 +84,7 @@ mod tests {
         assert_eq!(Class::of("peer_wire"), Some(Class::Peer));
         assert_eq!(Class::of("awscli"), Some(Class::AwsCli));
         assert_eq!(Class::of("skopeo"), Some(Class::Skopeo));
+        assert_eq!(Class::of("strace_faults"), Some(Class::Strace));
         assert_eq!(Class::of("cli"), None);
         assert_eq!(Class::of("an_engine"), None);
     }

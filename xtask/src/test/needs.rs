@@ -30,6 +30,7 @@ const NEEDS: &[Need] = &[
     Need::new("skopeo", &["skopeo"], "tests with a second, independent registry client"),
     Need::new("aws", &["awscli"], "tests with the AWS CLI, an independent client of the emulator"),
     Need::new("musl-gcc", &["musl-tools"], "programs without glibc"),
+    Need::new("strace", &["strace"], "tests in which system calls fail"),
     Need::new("unshare", &["util-linux"], "tests with real host names, in namespaces of their own"),
 ];
 

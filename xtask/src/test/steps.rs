@@ -14,7 +14,7 @@ use super::engine::Engine;
 use super::selection::Selection;
 use super::tally::Tally;
 use crate::musl::Musl;
-use crate::{edges, outside, peer};
+use crate::{edges, outside, peer, trace};
 
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +109,7 @@ impl Steps {
                     Some(_) => Ok(()),
                     None => Err("`skopeo` is not installed".to_owned()),
                 },
+                Class::Strace => trace::obstacle().map_or(Ok(()), Err),
                 Class::Peer => peer::program()
                     .map(|program| self.environment.push(("ECRU_PEER", program.into())))
                     .map_err(|error| format!("there is no peer: {error:#}")),

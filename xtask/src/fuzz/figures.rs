@@ -1,0 +1,63 @@
+//! What libFuzzer says at the end of a run.
+
+use std::time::Duration;
+
+/// The figures of one target.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Figures {
+    /// How often it was run.
+    pub(super) executions: u64,
+    /// How long that took.
+    pub(super) took: Duration,
+    /// How many inputs its corpus has.
+    pub(super) corpus: usize,
+    /// What was found, if anything was.
+    pub(super) finding: Option<String>,
+}
+
+impl Figures {
+    /// Reads them from the standard error of a run (LLVM's documentation of libFuzzer, "Output").
+    pub(super) fn of(text: &str, success: bool, took: Duration) -> Self {
+        let executions = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("stat::number_of_executed_units:")?.trim().parse().ok())
+            .next_back();
+        let named = text.lines().find(|line| {
+            line.contains("panicked at") || (line.starts_with("==") && line.contains("ERROR: "))
+        });
+        let finding = named.map(str::trim).unwrap_or("it ended with an error").to_owned();
+        Self {
+            executions: executions.unwrap_or_default(),
+            took,
+            corpus: 0,
+            finding: (!success).then_some(finding),
+        }
+    }
+
+    /// Its line in the table.
+    pub(super) fn line(&self, target: &str) -> String {
+        let finding = self.finding.as_deref().unwrap_or("none");
+        format!("| {target} | {} | {} | {} | {finding} |", self.executions, self.took.as_secs(), self.corpus)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_without_finding_has_its_executions() {
+        let text = "#2\tINITED\nDone 1000 runs in 1 second(s)\nstat::number_of_executed_units: 1012\nstat::peak_rss_mb: 44\n";
+        let figures = Figures::of(text, true, Duration::from_secs(3));
+        assert_eq!(figures.line("go_json"), "| go_json | 1012 | 3 | 0 | none |");
+    }
+
+    #[test]
+    fn a_finding_is_named() {
+        let text = "thread '<unnamed>' panicked at src/a.rs:1:2:\nboom\n==12== ERROR: libFuzzer: deadly signal\nstat::number_of_executed_units: 7\n";
+        let figures = Figures::of(text, false, Duration::ZERO);
+        assert_eq!(figures.executions, 7);
+        assert_eq!(figures.finding.as_deref(), Some("thread '<unnamed>' panicked at src/a.rs:1:2:"));
+        assert!(Figures::of("", false, Duration::ZERO).finding.is_some());
+    }
+}
