@@ -1,6 +1,7 @@
 //! `cargo xtask fuzz`: the libFuzzer targets, each for a number of executions.
 
 mod figures;
+mod replay;
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -30,6 +31,9 @@ pub(crate) struct Arguments {
     /// After how many seconds a target is ended, whatever it has done.
     #[arg(long, default_value_t = 600)]
     seconds: u64,
+    /// Only run the seeds that the repository keeps, each once, without a nightly compiler.
+    #[arg(long, conflicts_with_all = ["execs", "seconds"])]
+    replay: bool,
 }
 
 /// Runs the targets, prints what each did, and the sum last.
@@ -39,6 +43,9 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let folder = workspace::root().join("fuzz");
     let targets = chosen(&arguments.target, &targets(&folder)?)?;
+    if arguments.replay {
+        return replay::run(&folder, &targets);
+    }
     ensure_tools()?;
     build(&folder, &targets)?;
     let (mut sum, mut crashed) = (0, Vec::new());
