@@ -31,7 +31,7 @@ pub(super) fn run(folder: &Path, targets: &[String]) -> Result<ExitCode> {
 /// Builds the targets without a sanitizer, and returns their programs.
 fn build(folder: &Path, targets: &[String]) -> Result<Vec<PathBuf>> {
     let mut cargo = outside::cargo();
-    cargo.args(["build", "--quiet", "--locked", "--bins"]).current_dir(folder);
+    cargo.args(["build", "--quiet", "--bins"]).current_dir(folder);
     // The flags of the workspace make static programs; libFuzzer's C++ library need not be there as a static one.
     cargo.env("RUSTFLAGS", "--cfg fuzzing").env_remove("CARGO_TARGET_DIR");
     let built = cargo.stdin(Stdio::null()).status().context("cannot run cargo")?;
