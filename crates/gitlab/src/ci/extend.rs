@@ -87,6 +87,6 @@ impl<'a> Extender<'a> {
             };
             merged.insert(Arc::clone(key), Member { key_position: member.key_position, value });
         }
-        Node::new(above.position, None, Content::Mapping(merged)).map_err(limit)
+        Node::new(above.position, None, Content::Mapping(Box::new(merged))).map_err(limit)
     }
 }

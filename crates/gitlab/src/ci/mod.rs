@@ -15,6 +15,7 @@ pub use error::{CiError, CiProblem, CiWarning, CiWarningKind, JobError, Pipeline
 pub use image::{Image, Service};
 pub use job::Job;
 
+use crate::position::FileNumber;
 use crate::yaml::{self, Documents, Mapping};
 use refer::Referrer;
 
@@ -47,7 +48,7 @@ pub struct Pipeline {
 impl Pipeline {
     /// Reads the text of a `.gitlab-ci.yml`.
     pub fn parse(text: &str) -> Result<Self, PipelineError> {
-        let Documents { roots, repeated_keys } = yaml::parse(text)?;
+        let Documents { roots, repeated_keys } = yaml::parse(text, FileNumber::default())?;
         let mut warnings: Vec<CiWarning> = repeated_keys
             .into_iter()
             .map(|(position, key)| CiWarning { position, kind: CiWarningKind::RepeatedKey { key } })

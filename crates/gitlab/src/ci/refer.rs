@@ -40,7 +40,9 @@ impl<'a> Referrer<'a> {
         let content = match &node.content {
             Content::Scalar(_) => return Ok(Arc::clone(node)),
             Content::Sequence(items) => self.resolve_items(items)?.map(Content::Sequence),
-            Content::Mapping(mapping) => self.resolve_members(mapping)?.map(Content::Mapping),
+            Content::Mapping(mapping) => {
+                self.resolve_members(mapping)?.map(|members| Content::Mapping(Box::new(members)))
+            }
         };
         match content {
             Some(content) => Node::new(node.position, node.tag.clone(), content)

@@ -234,7 +234,7 @@ concurrent = 4
         assert_eq!(
             warnings,
             [ConfigWarning::EnvironmentWithoutValue {
-                position: Position { line: 12, column: 76 },
+                position: Position { line: 12, column: 76, ..Position::START },
                 count: 1
             }]
         );

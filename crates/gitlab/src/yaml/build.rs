@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
 
+use super::lookahead::Lookahead;
 use super::{
     Content, MAX_DEPTH, MAX_INPUT_BYTES, MAX_WEIGHT, Mapping, Member, NODE_WEIGHT, Node, Position, Scalar,
     YamlError, YamlProblem,
 };
+use crate::position::FileNumber;
 
 /// The documents of a stream.
 #[derive(Debug, Default)]
@@ -19,31 +21,41 @@ pub(crate) struct Documents {
     pub(crate) repeated_keys: Vec<(Position, String)>,
 }
 
-/// Reads all documents of `text`.
-pub(crate) fn parse(text: &str) -> Result<Documents, YamlError> {
+/// Reads all documents of `text`, which is the file of that number.
+pub(crate) fn parse(text: &str, file: FileNumber) -> Result<Documents, YamlError> {
+    let start = Position { file, ..Position::START };
     if text.len() > MAX_INPUT_BYTES {
-        return Err(YamlError::new(Position::START, YamlProblem::TooLong { length: text.len() }));
+        return Err(YamlError::new(start, YamlProblem::TooLong { length: text.len() }));
     }
-    let mut builder = Builder::default();
-    let mut parser = Parser::new_from_str(text);
+    let mut builder = Builder { file, ..Builder::default() };
+    let position = |marker: &Marker| position(file, marker);
+    let lookahead = Lookahead::default();
+    let mut parser = Parser::new_from_iter(lookahead.guard(text));
+    let mut reached = start;
     while let Some(event) = parser.next_event() {
-        let (event, span) = event.map_err(|error| syntax_error(&error))?;
+        if lookahead.is_exceeded() {
+            return Err(YamlError::new(reached, YamlProblem::TooLongCollection));
+        }
+        lookahead.reset();
+        let (event, span) = event.map_err(|error| syntax_error(file, &error))?;
+        reached = position(&span.end);
         builder.take(event, span)?;
     }
     Ok(builder.documents)
 }
 
-fn syntax_error(error: &ScanError) -> YamlError {
-    YamlError::new(position(error.marker()), YamlProblem::Syntax(error.info().to_owned()))
+fn syntax_error(file: FileNumber, error: &ScanError) -> YamlError {
+    YamlError::new(position(file, error.marker()), YamlProblem::Syntax(error.info().to_owned()))
 }
 
 /// The parser counts lines from 1 and columns from 0.
-fn position(marker: &Marker) -> Position {
-    Position { line: marker.line(), column: marker.col() + 1 }
+fn position(file: FileNumber, marker: &Marker) -> Position {
+    Position { file, line: marker.line(), column: marker.col() + 1 }
 }
 
 #[derive(Default)]
 struct Builder {
+    file: FileNumber,
     documents: Documents,
     /// The collections that are open, the innermost last.
     open: Vec<Open>,
@@ -114,11 +126,11 @@ impl OpenMapping {
 
 impl Builder {
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), YamlError> {
-        let start = position(&span.start);
+        let start = position(self.file, &span.start);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let is_plain = style == ScalarStyle::Plain && tag.is_none();
-                let scalar = Scalar { text: text.into_owned(), is_plain };
+                let scalar = Scalar { text: text.into_owned().into_boxed_str(), is_plain };
                 if scalar.text.contains('\0') {
                     return Err(YamlError::new(start, YamlProblem::Nul));
                 }
@@ -173,7 +185,7 @@ impl Builder {
             Collection::Sequence(items) => Content::Sequence(items),
             Collection::Mapping(open) => {
                 self.documents.repeated_keys.extend(open.repeated_keys);
-                Content::Mapping(open.mapping)
+                Content::Mapping(Box::new(open.mapping))
             }
         };
         self.finish(position, tag, content, anchor)
@@ -212,7 +224,7 @@ impl Builder {
 
 fn key_text(node: &Node, position: Position) -> Result<Arc<str>, YamlError> {
     match &node.content {
-        Content::Scalar(scalar) => Ok(scalar.text.as_str().into()),
+        Content::Scalar(scalar) => Ok((&*scalar.text).into()),
         _ => Err(YamlError::new(position, YamlProblem::KeyNotScalar)),
     }
 }
@@ -226,6 +238,10 @@ fn local_tag(tag: Option<&Tag>) -> Option<Box<str>> {
 mod tests {
     use super::*;
 
+    fn read(text: &str) -> Result<Documents, YamlError> {
+        parse(text, FileNumber::default())
+    }
+
     fn text_at<'a>(node: &'a Node, path: &[&str]) -> Option<&'a str> {
         match path {
             [] => node.as_text(),
@@ -234,11 +250,11 @@ mod tests {
     }
 
     fn root(text: &str) -> Arc<Node> {
-        parse(text).unwrap().roots.remove(0)
+        parse(text, FileNumber::default()).unwrap().roots.remove(0)
     }
 
     fn problem(text: &str) -> YamlError {
-        parse(text).unwrap_err()
+        parse(text, FileNumber::default()).unwrap_err()
     }
 
     #[test]
@@ -263,23 +279,26 @@ mod tests {
         let tree = root("script:\n  - !reference [.a, b]\n  - !!str 12\n");
         let items = tree.member("script").unwrap().as_sequence().unwrap();
         assert_eq!(items[0].tag.as_deref(), Some("reference"));
-        assert_eq!(items[0].position, Position { line: 2, column: 5 });
+        assert_eq!(items[0].position, Position { line: 2, column: 5, ..Position::START });
         assert_eq!(items[1].as_text(), Some("12"));
     }
 
     #[test]
     fn repeated_keys_are_noted_and_the_last_wins() {
-        let documents = parse("a: x\nb: y\na: z\n").unwrap();
+        let documents = read("a: x\nb: y\na: z\n").unwrap();
         assert_eq!(text_at(&documents.roots[0], &["a"]), Some("z"));
-        assert_eq!(documents.repeated_keys, [(Position { line: 3, column: 1 }, "a".to_owned())]);
-        let overridden = parse("a: &a {k: 1}\nb: {<<: *a, k: 2}").unwrap();
+        assert_eq!(
+            documents.repeated_keys,
+            [(Position { line: 3, column: 1, ..Position::START }, "a".to_owned())]
+        );
+        let overridden = read("a: &a {k: 1}\nb: {<<: *a, k: 2}").unwrap();
         assert!(overridden.repeated_keys.is_empty());
     }
 
     #[test]
     fn documents_are_separate() {
-        assert_eq!(parse("---\na: 1\n---\nb: 2\n").unwrap().roots.len(), 2);
-        assert_eq!(parse("# nothing\n").unwrap().roots.len(), 0);
+        assert_eq!(read("---\na: 1\n---\nb: 2\n").unwrap().roots.len(), 2);
+        assert_eq!(read("# nothing\n").unwrap().roots.len(), 0);
     }
 
     #[test]

@@ -29,8 +29,11 @@ pub enum YamlProblem {
     #[error("nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
     /// It weighs more than [`MAX_WEIGHT`] once aliases are followed.
-    #[error("becomes larger than {MAX_WEIGHT} bytes when aliases and references are followed")]
+    #[error("holds more than {MAX_WEIGHT} bytes once it is read and its aliases and references are followed")]
     TooLarge,
+    /// A collection in brackets, a comment or a text is so long that the parser would have to read too far ahead.
+    #[error("a collection in brackets or a text that begins here is too long to be read")]
+    TooLongCollection,
     /// An alias stands inside the node that it names.
     #[error("the alias stands inside the node that it refers to")]
     RecursiveAlias,
@@ -52,7 +55,13 @@ impl YamlError {
 
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
-        let YamlProblem::Syntax(text) = &self.problem else { return None };
+        let text = match &self.problem {
+            YamlProblem::Syntax(text) => text,
+            YamlProblem::TooLongCollection => {
+                return Some("write it with indentation and dashes instead of brackets and commas".into());
+            }
+            _ => return None,
+        };
         if text.contains("tab") {
             return Some("indent with spaces: YAML allows no tabs there".into());
         }

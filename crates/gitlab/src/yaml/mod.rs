@@ -5,6 +5,7 @@
 
 mod build;
 mod error;
+mod lookahead;
 mod node;
 mod scalar;
 

@@ -1,4 +1,6 @@
 //! The tree. Nodes are shared: an alias is one more pointer to the same node.
+//!
+//! Nodes are kept small, because a hostile file of two megabytes has a quarter of a million of them.
 
 use std::sync::Arc;
 
@@ -13,20 +15,20 @@ pub(crate) struct Node {
     /// A local tag without its `!`, such as `reference`.
     pub(crate) tag: Option<Box<str>>,
     pub(crate) content: Content,
-    weight: usize,
-    height: usize,
+    weight: u32,
+    height: u32,
 }
 
 #[derive(Debug)]
 pub(crate) enum Content {
     Scalar(Scalar),
     Sequence(Vec<Arc<Node>>),
-    Mapping(Mapping),
+    Mapping(Box<Mapping>),
 }
 
 #[derive(Debug)]
 pub(crate) struct Scalar {
-    pub(crate) text: String,
+    pub(crate) text: Box<str>,
     /// Not quoted and without a tag, so that its form decides its type.
     pub(crate) is_plain: bool,
 }
@@ -59,7 +61,8 @@ impl Node {
         if weight > MAX_WEIGHT {
             return Err(YamlProblem::TooLarge);
         }
-        Ok(Arc::new(Self { position, tag, content, weight, height }))
+        let small = |number: usize| u32::try_from(number).map_err(|_| YamlProblem::TooLarge);
+        Ok(Arc::new(Self { position, tag, content, weight: small(weight)?, height: small(height)? }))
     }
 
     pub(crate) fn as_mapping(&self) -> Option<&Mapping> {
@@ -109,6 +112,7 @@ impl Node {
 
 fn measure<'a>(children: impl Iterator<Item = &'a Arc<Node>>, weight_of_key: usize) -> (usize, usize) {
     children.fold((0, 0), |(weight, height), child| {
-        (child.weight.saturating_add(weight).saturating_add(weight_of_key), child.height.max(height))
+        let (child_weight, child_height) = (child.weight as usize, child.height as usize);
+        (child_weight.saturating_add(weight).saturating_add(weight_of_key), child_height.max(height))
     })
 }

@@ -17,7 +17,7 @@ pub(crate) enum Plain<'a> {
 impl<'a> Plain<'a> {
     /// The rules of `Psych::ScalarScanner.tokenize` (psych 5). Dates and times stay texts here; GitLab refuses them.
     pub(super) fn of(scalar: &'a Scalar) -> Self {
-        let text = scalar.text.as_str();
+        let text = &*scalar.text;
         if !scalar.is_plain {
             return Self::Text(text);
         }
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     fn plain(text: &str) -> String {
-        let scalar = Scalar { text: text.to_owned(), is_plain: true };
+        let scalar = Scalar { text: text.into(), is_plain: true };
         format!("{:?}", Plain::of(&scalar))
     }
 
