@@ -71,6 +71,34 @@ pub struct JobFacts<'a> {
     pub image: &'a str,
 }
 
+/// Variables that [`Predefined::variables`] sets to something that lets a job run here, but that only GitLab knows.
+const STAND_INS: [&str; 19] = [
+    "CI_BUILDS_DIR",
+    "CI_CONCURRENT_ID",
+    "CI_CONCURRENT_PROJECT_ID",
+    "CI_JOB_ID",
+    "CI_PIPELINE_ID",
+    "CI_PIPELINE_IID",
+    "CI_PIPELINE_SOURCE",
+    "CI_PROJECT_DIR",
+    "CI_PROJECT_ID",
+    "CI_PROJECT_NAME",
+    "CI_PROJECT_NAMESPACE",
+    "CI_PROJECT_PATH",
+    "CI_PROJECT_PATH_SLUG",
+    "CI_PROJECT_ROOT_NAMESPACE",
+    "CI_PROJECT_TITLE",
+    "CI_PROJECT_URL",
+    "CI_RUNNER_DESCRIPTION",
+    "CI_RUNNER_ID",
+    "CI_RUNNER_VERSION",
+];
+
+/// Whether the value that `key` has here says nothing about the one that it has in GitLab.
+pub fn is_stand_in(key: &str) -> bool {
+    STAND_INS.contains(&key)
+}
+
 const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
 const SHORT_SHA_LENGTH: usize = 8;
 

@@ -309,7 +309,7 @@ fn references_that_multiply_end_in_an_error() {
         })
         .collect();
     let (message, _) = problem(&format!("job: {{script: !reference [.r0, s]}}\n{levels}.r9: {{s: a}}\n"));
-    assert!(message.contains("becomes larger than"), "{message}");
+    assert!(message.contains("holds more than"), "{message}");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use crate::position::Position;
 use crate::yaml::{Node, YamlError, YamlProblem};
 
-use super::MAX_NESTING;
+use super::include::FileProblem;
+use super::{MAX_INCLUDE_DEPTH, MAX_INCLUDES, MAX_INSTANCES, MAX_NESTING};
 
 /// Why a text is no pipeline at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +16,19 @@ pub enum PipelineError {
     /// There is nothing in it.
     #[error("the file is empty")]
     Empty,
+    /// `include` has the wrong form, or all files together go beyond a limit.
+    #[error(transparent)]
+    Invalid(#[from] CiError),
+    /// A file cannot be included.
+    #[error("{position}: cannot include `{path}`: {problem}")]
+    Include {
+        /// Where it is included.
+        position: Position,
+        /// Its path or pattern.
+        path: String,
+        /// What stands against it.
+        problem: IncludeProblem,
+    },
     /// It is a list or a text.
     #[error("{position}: a pipeline must be a mapping of keywords and jobs")]
     NotMapping {
@@ -23,11 +37,60 @@ pub enum PipelineError {
     },
 }
 
+/// Why a file of the project cannot be included.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IncludeProblem {
+    /// It cannot be read.
+    #[error(transparent)]
+    File(FileProblem),
+    /// The pattern matches nothing.
+    #[error("no file of the project matches the pattern")]
+    NoMatch,
+    /// Its name has another ending than GitLab takes.
+    #[error("its name must end in `.yml` or `.yaml`")]
+    Extension,
+    /// There is nothing in it.
+    #[error("the file is empty")]
+    Empty,
+    /// It includes itself, by itself or through others.
+    #[error("the file includes itself")]
+    Circle,
+    /// Files include each other too deep.
+    #[error("files include each other more than {MAX_INCLUDE_DEPTH} levels deep")]
+    TooDeep,
+    /// There are too many.
+    #[error("more than {MAX_INCLUDES} files are included")]
+    TooMany,
+}
+
 impl PipelineError {
+    pub(super) fn include(position: Position, path: &str, problem: IncludeProblem) -> Self {
+        Self::Include { position, path: path.to_owned(), problem }
+    }
+
+    /// Where the problem is, if it has one place.
+    pub fn position(&self) -> Option<Position> {
+        match self {
+            Self::Yaml(error) => Some(error.position),
+            Self::Invalid(error) => Some(error.position),
+            Self::Include { position, .. } | Self::NotMapping { position } => Some(*position),
+            Self::Empty => None,
+        }
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Yaml(error) => error.hint(),
+            Self::Invalid(error) => error.hint(),
+            Self::Include { problem: IncludeProblem::File(FileProblem::NotFound), .. } => {
+                Some("paths start at the top folder of the project, whichever file they stand in".into())
+            }
+            Self::Include { problem: IncludeProblem::NoMatch, .. } => {
+                Some("`*` means anything but a slash, and `**` anything".into())
+            }
+            Self::Include { .. } => None,
             Self::Empty | Self::NotMapping { .. } => Some(
                 "write at least one job, for instance `greet: {image: alpine, script: [echo hello]}`".into(),
             ),
@@ -78,6 +141,15 @@ pub enum JobError {
 const MAX_LISTED_NAMES: usize = 20;
 
 impl JobError {
+    /// Where the problem is, if it has one place.
+    pub fn position(&self) -> Option<Position> {
+        match self {
+            Self::Unknown { .. } => None,
+            Self::Hidden { position, .. } | Self::NoShell { position, .. } => Some(*position),
+            Self::Invalid(error) => Some(error.position),
+        }
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -199,6 +271,9 @@ pub enum CiProblem {
         /// The job.
         job: String,
     },
+    /// `parallel:matrix` makes more jobs than GitLab allows.
+    #[error("`matrix` makes more than {MAX_INSTANCES} jobs")]
+    MatrixTooLarge,
     /// The job goes beyond a limit once everything is put together.
     #[error("{0}")]
     Limit(YamlProblem),
@@ -240,6 +315,13 @@ pub struct CiWarning {
     pub kind: CiWarningKind,
 }
 
+impl CiWarning {
+    /// Whether it says that `keyword` of a job is not followed.
+    pub(crate) fn is_about(&self, keyword: &str) -> bool {
+        matches!(&self.kind, CiWarningKind::KeywordNotFollowed { keyword: other, .. } if *other == keyword)
+    }
+}
+
 /// What a warning is about.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -253,6 +335,26 @@ pub enum CiWarningKind {
     /// Other files are included.
     #[error("`include` is not read: what these files define is missing here")]
     IncludeNotRead,
+    /// A file is included that only GitLab can read.
+    #[error("`include:{keyword}` `{name}` is not read: what it defines is missing here")]
+    IncludedElsewhere {
+        /// `project`, `remote`, `template`, `component` or `artifact`.
+        keyword: &'static str,
+        /// What is included.
+        name: String,
+    },
+    /// The path of an included file depends on a variable that is not known.
+    #[error("`include:local` `{path}` is not read: a variable in it is not known here")]
+    IncludedByVariable {
+        /// The path as written.
+        path: String,
+    },
+    /// `include` has rules.
+    #[error("`rules` of this `include` are not evaluated: the file is read whatever they say")]
+    IncludeRules,
+    /// `include` has inputs.
+    #[error("`inputs` of this `include` are not evaluated: `$[[ inputs.… ]]` stays as it is")]
+    IncludeInputs,
     /// The file has inputs.
     #[error("`spec` is not read: `$[[ inputs.… ]]` stays as it is")]
     InputsNotRead,

@@ -4,11 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::error::{CiError, CiProblem};
+use super::merge::Merger;
 use super::{MAX_NESTING, read};
-use crate::yaml::{Content, MAX_WEIGHT, Mapping, Member, NODE_WEIGHT, Node, YamlProblem};
-
-/// How many members may be copied while jobs are put together.
-const MAX_COPIES: usize = MAX_WEIGHT / NODE_WEIGHT;
+use crate::yaml::{Mapping, Node};
 
 /// Puts jobs together, each once.
 pub(super) struct Extender<'a> {
@@ -16,12 +14,17 @@ pub(super) struct Extender<'a> {
     has_include: bool,
     done: HashMap<String, Arc<Node>>,
     chain: Vec<String>,
-    copies: usize,
+    merger: Merger,
 }
 
 impl<'a> Extender<'a> {
     pub(super) fn new(root: &'a Mapping, has_include: bool) -> Self {
-        Self { root, has_include, done: HashMap::new(), chain: Vec::new(), copies: 0 }
+        Self { root, has_include, done: HashMap::new(), chain: Vec::new(), merger: Merger::default() }
+    }
+
+    /// How many members were copied so far.
+    pub(super) fn copies(&self) -> usize {
+        self.merger.copies()
     }
 
     /// The top-level value `name` with everything that it extends, or none if there is no such value.
@@ -69,24 +72,9 @@ impl<'a> Extender<'a> {
         }
     }
 
-    /// Mappings are merged key by key, all else is replaced.
     fn merge(&mut self, below: &Arc<Node>, above: &Arc<Node>) -> Result<Arc<Node>, CiError> {
-        let (Some(lower), Some(upper)) = (below.as_mapping(), above.as_mapping()) else {
-            return Ok(Arc::clone(above));
-        };
-        let limit = |problem| CiError::new(above.position, CiProblem::Limit(problem));
-        self.copies += lower.len() + upper.len();
-        if self.copies > MAX_COPIES {
-            return Err(limit(YamlProblem::TooLarge));
-        }
-        let mut merged = lower.clone();
-        for (key, member) in upper {
-            let value = match lower.get(key) {
-                Some(earlier) => self.merge(&earlier.value, &member.value)?,
-                None => Arc::clone(&member.value),
-            };
-            merged.insert(Arc::clone(key), Member { key_position: member.key_position, value });
-        }
-        Node::new(above.position, None, Content::Mapping(Box::new(merged))).map_err(limit)
+        self.merger
+            .merged(below, above)
+            .map_err(|problem| CiError::new(above.position, CiProblem::Limit(problem)))
     }
 }

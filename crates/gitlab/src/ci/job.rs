@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::MAX_NESTING;
 use super::error::{CiError, CiProblem, CiWarning, CiWarningKind, JobError};
 use super::image::{self, Image, Service};
+use super::matrix::{self, Parallel};
 use super::read;
 use super::refer::Referrer;
 use crate::position::Position;
@@ -31,6 +33,12 @@ pub struct Job {
     pub script: Vec<String>,
     /// Commands that run afterwards in a shell of their own, whatever became of the script.
     pub after_script: Vec<String>,
+    /// How many jobs GitLab makes of it. A local run runs it once.
+    pub parallel: Parallel,
+    /// The names of variables that `rules` of the job or of the workflow may set, which are not evaluated.
+    pub variables_of_rules: Vec<String>,
+    /// Where its name stands in the pipeline.
+    pub position: Position,
     /// What a local run does not follow.
     pub warnings: Vec<CiWarning>,
 }
@@ -72,6 +80,9 @@ pub(super) fn read_job(name: &str, node: &Node, referrer: &mut Referrer<'_>) -> 
         before_script: commands("before_script")?,
         script: read::commands(script, "script")?,
         after_script: commands("after_script")?,
+        parallel: node.member("parallel").map(|node| matrix::parallel(node)).transpose()?.unwrap_or_default(),
+        variables_of_rules: variables_of_rules(node, referrer)?,
+        position: node.position,
         warnings: warnings(name, node),
     })
 }
@@ -154,6 +165,31 @@ fn variables(job: &Node, subject: &str, referrer: &mut Referrer<'_>) -> Result<V
     let by_key: IndexMap<String, Variable> =
         inherited.chain(of_job).map(|variable| (variable.key.clone(), variable)).collect();
     Ok(by_key.into_values().collect())
+}
+
+/// What `rules:variables` and `workflow:rules:variables` may set.
+fn variables_of_rules(job: &Node, referrer: &mut Referrer<'_>) -> Result<Vec<String>, CiError> {
+    let workflow = referrer.complete("workflow")?;
+    let mut names: Vec<String> = Vec::new();
+    for holder in [Some(job), workflow.as_deref()].into_iter().flatten() {
+        let Some(rules) = holder.member("rules") else { continue };
+        collect_variables_of_rules(rules, MAX_NESTING, &mut names);
+    }
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
+}
+
+/// Rules may stand in lists within the list, as `!reference` puts them there.
+fn collect_variables_of_rules(rules: &Node, depth: usize, names: &mut Vec<String>) {
+    for item in rules.as_sequence().unwrap_or_default() {
+        if let Some(variables) = item.member("variables").and_then(|variables| variables.as_mapping()) {
+            names.extend(variables.keys().map(|name| name.to_string()));
+        }
+        if depth > 0 {
+            collect_variables_of_rules(item, depth - 1, names);
+        }
+    }
 }
 
 fn warnings(name: &str, job: &Node) -> Vec<CiWarning> {

@@ -1,26 +1,37 @@
 //! `.gitlab-ci.yml`: pipelines and their jobs.
 //!
-//! Read are the keywords that decide what runs where: `default`, `variables`, `image`, `services`, the three
-//! scripts, `extends`, `inherit` and `!reference`. Rules, artifacts and the like are passed over, and where that
+//! Read are the keywords that decide what runs where: `include:local`, `default`, `variables`, `image`, `services`, the
+//! three scripts, `extends`, `inherit`, `parallel` and `!reference`. Rules, artifacts and the like are passed over, and where that
 //! changes what runs, a warning says so. The reference is GitLab's "CI/CD YAML syntax reference".
 
 mod error;
 mod extend;
 mod image;
+mod include;
 mod job;
+mod matrix;
+mod merge;
 mod read;
 mod refer;
 
-pub use error::{CiError, CiProblem, CiWarning, CiWarningKind, JobError, PipelineError};
+pub use error::{CiError, CiProblem, CiWarning, CiWarningKind, IncludeProblem, JobError, PipelineError};
 pub use image::{Image, Service};
+pub use include::{FileProblem, MAX_INCLUDE_DEPTH, MAX_INCLUDES, ProjectFiles};
 pub use job::Job;
+pub use matrix::{Instance, MAX_INSTANCES, Parallel};
 
 use crate::position::FileNumber;
-use crate::yaml::{self, Documents, Mapping};
+use crate::position::Position;
+use crate::variables::Variable;
+use crate::yaml::{self, Mapping, YamlProblem};
+use include::Includer;
 use refer::Referrer;
 
 /// How deep `extends` and `!reference` may be nested, as in GitLab.
 pub const MAX_NESTING: usize = 10;
+
+/// How many members may be copied while all jobs of a pipeline are put together.
+const MAX_COPIES_OF_ALL_JOBS: usize = 16 * merge::MAX_COPIES;
 
 /// Top-level keywords, which are not jobs.
 const KEYWORDS: [&str; 12] = [
@@ -43,31 +54,65 @@ const KEYWORDS: [&str; 12] = [
 pub struct Pipeline {
     top_level: Mapping,
     warnings: Vec<CiWarning>,
+    /// The files that it was read from, by their numbers; without names if there is only one.
+    files: Vec<String>,
+    /// Whether something is included that was not read.
+    is_incomplete: bool,
 }
 
 impl Pipeline {
-    /// Reads the text of a `.gitlab-ci.yml`.
+    /// Reads the text of a `.gitlab-ci.yml` that stands for itself: `include` is not followed.
     pub fn parse(text: &str) -> Result<Self, PipelineError> {
-        let Documents { roots, repeated_keys } = yaml::parse(text, FileNumber::default())?;
-        let mut warnings: Vec<CiWarning> = repeated_keys
-            .into_iter()
-            .map(|(position, key)| CiWarning { position, kind: CiWarningKind::RepeatedKey { key } })
-            .collect();
-        let mut roots = roots.into_iter().filter(|root| !root.is_null());
-        let first = roots.next().ok_or(PipelineError::Empty)?;
-        // A first document that holds `spec` is a header (GitLab, "CI/CD inputs").
-        let root = match first.key_position("spec") {
-            Some(position) => {
-                warnings.push(CiWarning { position, kind: CiWarningKind::InputsNotRead });
-                roots.next().ok_or(PipelineError::Empty)?
+        let mut warnings = Vec::new();
+        let documents = yaml::parse(text, FileNumber::default())?;
+        let mut top_level = include::top_level(documents, &mut warnings)?;
+        let include = top_level.shift_remove("include").filter(|include| !include.value.is_null());
+        warnings.extend(
+            include.iter().map(|member| CiWarning {
+                position: member.key_position,
+                kind: CiWarningKind::IncludeNotRead,
+            }),
+        );
+        Ok(Self { top_level, warnings, files: Vec::new(), is_incomplete: include.is_some() })
+    }
+
+    /// Reads the text of the pipeline file at `path` with all files of the project that it includes. `variables` are
+    /// those by which the paths of included files are expanded.
+    pub fn with_includes(
+        path: &str,
+        text: &str,
+        files: &mut dyn ProjectFiles,
+        variables: &[Variable],
+    ) -> Result<Self, IncludedError> {
+        let mut includer = Includer::new(files, variables);
+        match includer.pipeline(path, text) {
+            Ok(top_level) => Ok(Self {
+                top_level,
+                warnings: includer.warnings,
+                files: includer.paths,
+                is_incomplete: includer.is_incomplete,
+            }),
+            Err(error) => {
+                let file = error.position().map_or(0, |position| usize::from(position.file.0));
+                let file = includer.paths.get(file).map_or(path, String::as_str);
+                Err(IncludedError { file: file.to_owned(), error })
             }
-            None => first,
-        };
-        if let Some(position) = root.key_position("include") {
-            warnings.push(CiWarning { position, kind: CiWarningKind::IncludeNotRead });
         }
-        let top_level = root.as_mapping().ok_or(PipelineError::NotMapping { position: root.position })?;
-        Ok(Self { top_level: top_level.clone(), warnings })
+    }
+
+    /// The file that a position is in, where the pipeline was read from named files.
+    pub fn file_of(&self, position: Position) -> Option<&str> {
+        self.files.get(usize::from(position.file.0)).map(String::as_str)
+    }
+
+    /// The files that it was read from, the first of which includes the others.
+    pub fn files(&self) -> &[String] {
+        &self.files
+    }
+
+    /// Whether it includes something that was not read, so that jobs may be missing or other than they seem.
+    pub fn is_incomplete(&self) -> bool {
+        self.is_incomplete
     }
 
     /// What is odd about the file, or not read of it.
@@ -87,16 +132,30 @@ impl Pipeline {
         if let Some(member) = self.top_level.get(name).filter(|_| name.starts_with('.')) {
             return Err(JobError::Hidden { name: name.to_owned(), position: member.key_position });
         }
-        let mut referrer = Referrer::new(&self.top_level, self.has_include());
-        let node = if is_job_name(name) { referrer.complete(name)? } else { None };
-        match node {
-            Some(node) => job::read_job(name, &node, &mut referrer),
-            None => Err(self.unknown_job(name)),
-        }
+        self.read_job(name, &mut 0)
     }
 
-    fn has_include(&self) -> bool {
-        self.top_level.get("include").is_some_and(|include| !include.value.is_null())
+    /// All jobs that can run, each with everything that it inherits or with what is wrong in it.
+    pub fn jobs(&self) -> Vec<(&str, Result<Job, JobError>)> {
+        let mut copies = 0;
+        self.job_names().into_iter().map(|name| (name, self.read_job(name, &mut copies))).collect()
+    }
+
+    /// Adds what was copied to `copies`: jobs that extend much may each be within their limit, and all together take
+    /// a day.
+    fn read_job(&self, name: &str, copies: &mut usize) -> Result<Job, JobError> {
+        if *copies > MAX_COPIES_OF_ALL_JOBS {
+            let position = self.top_level.get(name).map_or(Position::START, |member| member.key_position);
+            return Err(CiError::new(position, CiProblem::Limit(YamlProblem::TooLarge)).into());
+        }
+        let mut referrer = Referrer::new(&self.top_level, self.is_incomplete);
+        let node = if is_job_name(name) { referrer.complete(name)? } else { None };
+        let job = match node {
+            Some(node) => job::read_job(name, &node, &mut referrer),
+            None => Err(self.unknown_job(name)),
+        };
+        *copies += referrer.copies();
+        job
     }
 
     fn unknown_job(&self, name: &str) -> JobError {
@@ -105,8 +164,25 @@ impl Pipeline {
             name: name.to_owned(),
             similar: most_similar(name, &available).map(str::to_owned),
             available: available.into_iter().map(str::to_owned).collect(),
-            has_include: self.has_include(),
+            has_include: self.is_incomplete,
         }
+    }
+}
+
+/// Why a pipeline cannot be read, and in which of its files.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: {error}")]
+pub struct IncludedError {
+    /// The path of the file.
+    pub file: String,
+    /// What is wrong there.
+    pub error: PipelineError,
+}
+
+impl IncludedError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        self.error.hint()
     }
 }
 

@@ -33,6 +33,11 @@ impl<'a> Referrer<'a> {
         }
     }
 
+    /// How many members were copied so far.
+    pub(super) fn copies(&self) -> usize {
+        self.extender.copies()
+    }
+
     fn resolve(&mut self, node: &Arc<Node>) -> Result<Arc<Node>, CiError> {
         if node.tag.as_deref() == Some(TAG) {
             return self.follow(node);

@@ -138,7 +138,7 @@ impl<'a> Scope<'a> {
     }
 }
 
-fn service_of_config(service: &ServiceConfig) -> Service {
+pub(crate) fn service_of_config(service: &ServiceConfig) -> Service {
     Service {
         image: Image { entrypoint: service.entrypoint.clone(), ..named_image(&service.name) },
         alias: service.alias.clone(),
@@ -147,6 +147,6 @@ fn service_of_config(service: &ServiceConfig) -> Service {
     }
 }
 
-pub(super) fn named_image(name: &str) -> Image {
+pub(crate) fn named_image(name: &str) -> Image {
     Image { name: name.to_owned(), entrypoint: None, pull_policies: Vec::new(), platform: None, user: None }
 }

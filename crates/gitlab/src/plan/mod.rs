@@ -1,6 +1,6 @@
 //! A job made ready to run: everything inherited, expanded and put into the order of the runner.
 
-mod images;
+pub(crate) mod images;
 
 use ecru_docker::reference::ReferenceError;
 use indexmap::IndexMap;

@@ -27,6 +27,22 @@ pub fn expand<'v>(text: &str, value: impl Fn(&str) -> Option<&'v str>) -> Option
     (expanded.len() <= MAX_VALUE_BYTES).then_some(expanded)
 }
 
+/// The names of the variables that [`expand`] asks for in `text`, each once.
+pub fn referenced_names(text: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once('$') {
+        let (reference, remainder) = take_reference(after);
+        if let Reference::Variable(name) = reference
+            && !names.contains(&name)
+        {
+            names.push(name);
+        }
+        rest = remainder;
+    }
+    names
+}
+
 enum Reference<'a> {
     Dollar,
     Nothing,
@@ -72,6 +88,11 @@ fn is_special(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_told_once_and_as_they_are_asked_for() {
+        assert_eq!(referenced_names("$A/${B}:$A-$$C-$1-%D%"), ["A", "B"]);
+    }
 
     #[test]
     fn references_are_read_as_go_reads_them() {

@@ -19,6 +19,8 @@ pub(crate) struct Documents {
     pub(crate) roots: Vec<Arc<Node>>,
     /// Keys that stand twice in one mapping; the last one counts.
     pub(crate) repeated_keys: Vec<(Position, String)>,
+    /// The weight of everything made.
+    pub(crate) weight: usize,
 }
 
 /// Reads all documents of `text`, which is the file of that number.
@@ -41,7 +43,7 @@ pub(crate) fn parse(text: &str, file: FileNumber) -> Result<Documents, YamlError
         reached = position(&span.end);
         builder.take(event, span)?;
     }
-    Ok(builder.documents)
+    Ok(Documents { weight: builder.spent, ..builder.documents })
 }
 
 fn syntax_error(file: FileNumber, error: &ScanError) -> YamlError {

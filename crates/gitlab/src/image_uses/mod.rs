@@ -1,0 +1,214 @@
+//! Which images the jobs of a pipeline use, as far as that can be told without GitLab.
+
+mod scope;
+
+use ecru_docker::reference::ReferenceError;
+use secrecy::SecretString;
+
+use crate::ci::{Instance, Job, JobError, Pipeline, Service};
+use crate::config_toml::RunnerConfig;
+use crate::plan::images::service_of_config;
+use crate::position::Position;
+use crate::predefined::Predefined;
+use crate::service_names::{self, AssignedNames, ServiceName};
+use crate::variables::{DOCKER_AUTH_CONFIG, ExpansionError, Variable};
+use scope::Scope;
+
+/// What the answer is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct UsesRequest<'a> {
+    /// The pipeline.
+    pub pipeline: &'a Pipeline,
+    /// The runner's settings, if there are any.
+    pub runner: Option<&'a RunnerConfig>,
+    /// What GitLab would say about the project and the run. What only stands in for a value of GitLab's is not used.
+    pub predefined: &'a Predefined,
+    /// Variables above all others, as pipeline variables are.
+    pub extra_variables: &'a [Variable],
+}
+
+/// One of the jobs that GitLab makes of a pipeline, and the images that it uses.
+#[derive(Debug, Clone)]
+pub struct JobUses {
+    /// Its name, such as `build: [linux]`.
+    pub name: String,
+    /// Where it stands in the pipeline.
+    pub position: Position,
+    /// Its image; none if neither the job nor the runner names one.
+    pub image: Option<ImageUse>,
+    /// Its services, those of the runner's settings first.
+    pub services: Vec<ServiceUse>,
+    /// The value of DOCKER_AUTH_CONFIG, by which the runner pulls.
+    pub docker_auth_config: Option<SecretString>,
+    /// What is not followed and may change what it uses.
+    pub warnings: Vec<String>,
+}
+
+/// An image as a job uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageUse {
+    /// The reference as written.
+    pub written: String,
+    /// The reference with its variables replaced; none if some of them are not known.
+    pub name: Option<String>,
+    /// The variables that are not known here.
+    pub unresolved: Vec<String>,
+    /// The variables to which `rules` may give other values.
+    pub may_differ: Vec<String>,
+}
+
+/// A service of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceUse {
+    /// Its image, with the tag that is pulled.
+    pub image: ImageUse,
+    /// The names under which the job reaches it. A service without any is never started.
+    pub names: AssignedNames,
+    /// Whether it has a name beside those made from its image.
+    pub has_alias: bool,
+}
+
+/// Why it cannot be told what a job uses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UsesError {
+    /// The job cannot be had.
+    #[error(transparent)]
+    Job(#[from] JobError),
+    /// Variables cannot be expanded.
+    #[error(transparent)]
+    Expansion(#[from] ExpansionError),
+    /// The image of a service cannot be read.
+    #[error("invalid service image name `{image}`: {source}")]
+    ServiceName {
+        /// The image, variables expanded.
+        image: String,
+        /// What is wrong with it.
+        source: ReferenceError,
+    },
+}
+
+impl UsesError {
+    /// Where the problem is, if it has one place.
+    pub fn position(&self) -> Option<Position> {
+        match self {
+            Self::Job(error) => error.position(),
+            _ => None,
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Job(error) => error.hint(),
+            Self::ServiceName { source, .. } => source.hint(),
+            Self::Expansion(_) => None,
+        }
+    }
+}
+
+/// A job that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedJob {
+    /// Its name.
+    pub name: String,
+    /// What is wrong with it.
+    pub error: UsesError,
+}
+
+/// What the jobs of a pipeline use.
+#[derive(Debug, Clone, Default)]
+pub struct Uses {
+    /// The jobs that run on a runner, in the order of the pipeline.
+    pub jobs: Vec<JobUses>,
+    /// Those that cannot be read.
+    pub failed: Vec<FailedJob>,
+}
+
+/// Tells which images each job uses. Jobs that start another pipeline use none.
+pub fn image_uses(request: &UsesRequest<'_>) -> Uses {
+    let mut uses = Uses::default();
+    for (name, job) in request.pipeline.jobs() {
+        let job = match job {
+            Ok(job) => job,
+            Err(JobError::NoShell { keyword: "trigger", .. }) => continue,
+            Err(error) => {
+                uses.failed.push(FailedJob { name: name.to_owned(), error: error.into() });
+                continue;
+            }
+        };
+        for instance in job.parallel.instances(&job.name) {
+            match job_uses(request, &job, &instance) {
+                Ok(job) => uses.jobs.push(job),
+                Err(error) => uses.failed.push(FailedJob { name: instance.name, error }),
+            }
+        }
+    }
+    uses
+}
+
+fn job_uses(request: &UsesRequest<'_>, job: &Job, instance: &Instance) -> Result<JobUses, UsesError> {
+    let without_settings = RunnerConfig::default();
+    let runner = request.runner.unwrap_or(&without_settings);
+    let image = job.image.as_ref().map(|image| image.name.as_str()).or(runner.docker.image.as_deref());
+    let scope = Scope::new(
+        job,
+        instance,
+        image.unwrap_or_default(),
+        runner,
+        request.predefined,
+        request.extra_variables,
+    )?;
+    Ok(JobUses {
+        name: instance.name.clone(),
+        position: job.position,
+        image: image.map(|image| scope.image(image)).transpose()?,
+        services: services(job, runner, &scope)?,
+        docker_auth_config: scope.value(DOCKER_AUTH_CONFIG).map(Into::into),
+        warnings: job
+            .warnings
+            .iter()
+            .filter(|warning| !warning.is_about("parallel") && !warning.is_about("rules"))
+            .map(ToString::to_string)
+            .collect(),
+    })
+}
+
+fn services(job: &Job, runner: &RunnerConfig, scope: &Scope<'_>) -> Result<Vec<ServiceUse>, UsesError> {
+    let configured = runner.docker.services.iter().map(service_of_config);
+    let all = configured.chain(job.services.iter().cloned());
+    let (mut services, mut wanted) = (Vec::new(), Vec::new());
+    for service in all {
+        let (image, names) = wanted_names(&service, scope)?;
+        services.push((image, service.alias.is_some()));
+        wanted.push(names);
+    }
+    let assigned = service_names::assign_names(wanted);
+    Ok(services
+        .into_iter()
+        .zip(assigned)
+        .map(|((image, has_alias), names)| ServiceUse { image, names, has_alias })
+        .collect())
+}
+
+/// The image that is pulled, and all names that the service would like to have.
+fn wanted_names(service: &Service, scope: &Scope<'_>) -> Result<(ImageUse, Vec<String>), UsesError> {
+    let mut image = scope.image(&service.image.name)?;
+    let mut names = Vec::new();
+    match &image.name {
+        Some(name) => {
+            let ServiceName { pulled_image, implicit_aliases, .. } =
+                service_names::split_name_and_version(name)
+                    .map_err(|source| UsesError::ServiceName { image: name.clone(), source })?;
+            names.extend(implicit_aliases);
+            image.name = Some(pulled_image);
+        }
+        // What is written stands for the names that it will give: they are the same for the same text.
+        None => names.push(image.written.clone()),
+    }
+    if let Some(alias) = &service.alias {
+        let alias = scope.expand(alias, "the alias of a service")?;
+        names.extend(service_names::explicit_aliases(&alias).map(str::to_owned));
+    }
+    Ok((image, names))
+}
