@@ -184,7 +184,7 @@ fn variables_of_rules(job: &Node, referrer: &mut Referrer<'_>) -> Result<Vec<Str
 fn collect_variables_of_rules(rules: &Node, depth: usize, names: &mut Vec<String>) {
     for item in rules.as_sequence().unwrap_or_default() {
         if let Some(variables) = item.member("variables").and_then(|variables| variables.as_mapping()) {
-            names.extend(variables.keys().map(|name| name.to_string()));
+            names.extend(variables.keys().map(ToString::to_string));
         }
         if depth > 0 {
             collect_variables_of_rules(item, depth - 1, names);
