@@ -19,6 +19,8 @@ pub struct Cli {
 pub enum Command {
     /// Run one job of a pipeline on this machine's Docker engine, with the credentials a runner would choose
     Run(RunArgs),
+    /// Check every image that a pipeline uses: does it exist, and may the runner pull it
+    Check(CheckArgs),
     /// Play Amazon ECR, STS, instance metadata and registries on loopback
     Emulate(EmulateArgs),
     /// Say which credentials a runner, a job or a pod would use for an image, and why
@@ -59,6 +61,60 @@ pub struct RunArgs {
     /// Plain lines instead of progress bars
     #[arg(long)]
     pub plain: bool,
+}
+
+/// `ecru check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The pipeline file
+    #[arg(value_name = "FILE", default_value = ".gitlab-ci.yml")]
+    pub file: PathBuf,
+    /// Read this file instead: the merged YAML that GitLab's CI lint or pipeline editor gives, with all includes in it
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    pub merged: Option<PathBuf>,
+    /// The project's top folder, where the paths of `include:local` start (the pipeline file's folder, if not given)
+    #[arg(long, value_name = "DIR")]
+    pub project: Option<PathBuf>,
+    /// The runner's config.toml: its environment, default image and services are applied
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Which `[[runners]]` of the config.toml (its first, if not given)
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub runner: Option<String>,
+    /// The home directory whose `.docker/config.json` the runner reads (yours, if not given)
+    #[arg(long, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// A CI/CD variable of the project, as set in GitLab's settings; KEY alone takes the value that it has here
+    #[arg(long = "variable", short = 'e', value_name = "KEY[=VALUE]")]
+    pub variables: Vec<String>,
+    /// DOCKER_AUTH_CONFIG of the project: JSON, @FILE, or - for standard input
+    #[arg(long, value_name = "JSON|@FILE|-")]
+    pub docker_auth_config: Option<String>,
+    /// The platform for which sizes are told
+    #[arg(long, value_name = "OS/ARCH", default_value = "linux/amd64")]
+    pub platform: String,
+    /// Read files and choose nothing: run no helper and ask no registry
+    #[arg(long)]
+    pub offline: bool,
+    /// What is printed on standard output
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+    /// Plain lines instead of progress bars
+    #[arg(long)]
+    pub plain: bool,
+}
+
+/// The forms of a report of `ecru check`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// A table for people.
+    Text,
+    /// One JSON object, described in docs/CHECK.md.
+    Json,
+    /// JUnit XML, for `artifacts:reports:junit`.
+    Junit,
+    /// GitLab's Code Quality JSON, for `artifacts:reports:codequality`.
+    Codequality,
 }
 
 /// What of Docker the script can reach.

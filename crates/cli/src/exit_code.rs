@@ -5,6 +5,8 @@
 
 /// All went well.
 pub const OK: u8 = 0;
+/// `ecru check`: an image cannot be had, or a job cannot be read.
+pub const CHECK_FAILED: u8 = 1;
 /// A demo step failed.
 pub const DEMO_STEP_FAILED: u8 = 1;
 /// `ecru explain`: nothing has credentials for the image, so that its pull is anonymous.

@@ -89,7 +89,9 @@ impl RegistryClient {
             target,
             is_authenticated: false,
         };
-        tokio::time::timeout(self.deadline, lookup.facts(platform)).await.unwrap_or(Err(LookupError::TimedOut))
+        tokio::time::timeout(self.deadline, lookup.facts(platform))
+            .await
+            .unwrap_or(Err(LookupError::TimedOut))
     }
 
     fn is_realm_of(&self, registry: &str, host: &str) -> bool {
@@ -120,7 +122,10 @@ impl Lookup<'_> {
             return Err(self.refusal(status, &refused.body, true));
         }
         let mut facts = ImageFacts {
-            digest: head.header("docker-content-digest").filter(|it| manifest::is_digest(it)).map(str::to_owned),
+            digest: head
+                .header("docker-content-digest")
+                .filter(|it| manifest::is_digest(it))
+                .map(str::to_owned),
             media_type: head.header("content-type").map(str::to_owned),
             ..ImageFacts::default()
         };
@@ -224,8 +229,8 @@ impl Lookup<'_> {
         let mut url =
             Url::parse(realm).map_err(|_| LookupError::Answer("its realm is no address".to_owned()))?;
         let host = url.host_str().unwrap_or_default().to_owned();
-        let is_secure =
-            url.scheme() == "https" || (url.scheme() == "http" && self.target.is_loopback() && is_loopback(&host));
+        let is_secure = url.scheme() == "https"
+            || (url.scheme() == "http" && self.target.is_loopback() && is_loopback(&host));
         if !is_secure || !self.client.is_realm_of(self.target.host(), &host) {
             let registry = self.target.authority.clone();
             return Err(LookupError::RealmElsewhere { registry, host });
@@ -261,8 +266,9 @@ struct TokenAnswer {
 }
 
 fn secret_header(text: &str) -> Result<HeaderValue, LookupError> {
-    let mut value = HeaderValue::from_str(text)
-        .map_err(|_| LookupError::Answer("the credentials hold characters that no header takes".to_owned()))?;
+    let mut value = HeaderValue::from_str(text).map_err(|_| {
+        LookupError::Answer("the credentials hold characters that no header takes".to_owned())
+    })?;
     value.set_sensitive(true);
     Ok(value)
 }

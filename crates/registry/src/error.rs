@@ -79,7 +79,9 @@ pub enum LookupError {
         message: String,
     },
     /// The registry sends clients for a token to a host that is not its own.
-    #[error("the registry `{registry}` wants the password sent to `{host}`, which is not known to belong to it")]
+    #[error(
+        "the registry `{registry}` wants the password sent to `{host}`, which is not known to belong to it"
+    )]
     RealmElsewhere {
         /// The registry.
         registry: String,

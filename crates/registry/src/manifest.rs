@@ -70,7 +70,8 @@ impl Platform {
 
 impl Manifest {
     pub(crate) fn read(text: &[u8]) -> Result<Self, LookupError> {
-        serde_json::from_slice(text).map_err(|error| LookupError::Answer(format!("it is no manifest: {error}")))
+        serde_json::from_slice(text)
+            .map_err(|error| LookupError::Answer(format!("it is no manifest: {error}")))
     }
 
     /// The platforms of an index.
@@ -130,7 +131,10 @@ mod tests {
         let text = serde_json::json!({ "config": { "digest": "sha256:a", "size": 5 },
             "layers": [{ "digest": "sha256:b", "size": 10 }, { "digest": "sha256:c", "size": u64::MAX }] });
         assert_eq!(Manifest::read(text.to_string().as_bytes()).unwrap().size(), Some(u64::MAX));
-        assert_eq!(Platform::read(br#"{"os":"linux","architecture":"arm64"}"#).as_deref(), Some("linux/arm64"));
+        assert_eq!(
+            Platform::read(br#"{"os":"linux","architecture":"arm64"}"#).as_deref(),
+            Some("linux/arm64")
+        );
     }
 
     #[test]

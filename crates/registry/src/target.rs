@@ -81,14 +81,18 @@ mod tests {
         let digest = format!("sha256:{}", "0".repeat(64));
         assert_eq!(url("alpine"), "https://registry-1.docker.io/v2/library/alpine/manifests/latest");
         assert_eq!(url("r.example:5000/a/b:1"), "https://r.example:5000/v2/a/b/manifests/1");
-        assert_eq!(url(&format!("r.example/a:1@{digest}")), format!("https://r.example/v2/a/manifests/{digest}"));
+        assert_eq!(
+            url(&format!("r.example/a:1@{digest}")),
+            format!("https://r.example/v2/a/manifests/{digest}")
+        );
     }
 
     #[test]
     fn plain_http_goes_to_this_machine_only() {
         assert!(url("localhost:5000/a").starts_with("http://localhost:5000/"));
         assert!(url("127.0.0.1:5000/a").starts_with("http://127.0.0.1:5000/"));
-        for elsewhere in ["localhost.example:5000/a", "127.0.0.1.example/a", "10.0.0.1:5000/a", "r.example/a"] {
+        for elsewhere in ["localhost.example:5000/a", "127.0.0.1.example/a", "10.0.0.1:5000/a", "r.example/a"]
+        {
             assert!(url(elsewhere).starts_with("https://"), "{elsewhere}");
         }
     }

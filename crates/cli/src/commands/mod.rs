@@ -1,5 +1,6 @@
 //! One file per command: arguments in, library calls, exit code out.
 
+mod check;
 pub(crate) mod demo_guest;
 mod emulate;
 mod emulate_around;
@@ -23,6 +24,7 @@ pub(crate) fn exit_code_of(command: Command, outside: &Outside) -> Result<u8, Co
         Command::Emulate(args) if !args.command.is_empty() => {
             runtime()?.block_on(emulate::run_around_command(args, outside))
         }
+        Command::Check(args) => in_runtime(async |cancelled| check::run(args, outside, cancelled).await),
         Command::Emulate(args) => in_runtime(async |cancelled| emulate::run(args, outside, cancelled).await),
         Command::Explain(args) => explain::run(args, outside),
         Command::Demo(args) => in_runtime(async |cancelled| demo::run(args, outside, cancelled).await),

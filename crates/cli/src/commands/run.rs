@@ -10,7 +10,7 @@ use crate::args::RunArgs;
 use crate::error::CommandError;
 use crate::exit_code;
 use crate::job::observer::JobOnScreen;
-use crate::job::{JobRequest, PlannedJob};
+use crate::job::{JobRequest, PlannedJob, project_variable};
 use crate::outside::Outside;
 use crate::terminal::Screen;
 
@@ -30,7 +30,7 @@ pub(super) async fn run(
         project_variables: args
             .variables
             .iter()
-            .map(|text| variable(text, outside))
+            .map(|text| project_variable(text, outside))
             .collect::<Result<_, _>>()?,
         docker: args.docker,
         timeout: Duration::from_secs(args.timeout),
@@ -47,21 +47,4 @@ pub(super) async fn run(
     let mut observer = JobOnScreen::new(screen.clone());
     let exit_code = planned.run(&engine, &screen, &mut observer, cancelled).await?;
     Ok(u8::try_from(exit_code).unwrap_or(u8::MAX))
-}
-
-/// `KEY=VALUE`, or `KEY` alone for a value of this process' environment, which keeps a secret out of the process list.
-fn variable(text: &str, outside: &Outside) -> Result<(String, String), CommandError> {
-    let refused = |why: &str| {
-        CommandError::new(exit_code::BAD_CONFIGURATION, why)
-            .hint("--variable KEY=VALUE, or --variable KEY after `export KEY`")
-    };
-    match text.split_once('=') {
-        Some(("", _)) => Err(refused("a `--variable` has no name before its `=`")),
-        Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
-        None => {
-            let value =
-                outside.text(text).ok_or_else(|| refused(&format!("variable `{text}` is not set")))?;
-            Ok((text.to_owned(), value.to_owned()))
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! The runner's choice of credentials, made right before each pull as the runner does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,14 +63,29 @@ impl RunnerSources {
 
     /// Which credentials the runner uses for `image`, and what its helpers said on standard error meanwhile.
     pub(crate) fn resolve(&self, image: &str) -> Resolved {
-        let inputs = Inputs {
+        let mut helpers = Processes { sources: self, remarks: Vec::new(), stood_in: false };
+        let resolution = registry_auth::resolve(image, &self.inputs(), &mut helpers);
+        Resolved { resolution, remarks: helpers.remarks, stood_in: helpers.stood_in }
+    }
+
+    /// The same for several images. Each question is put to a helper once, where the runner would put it once for
+    /// every image; what helpers say beside their answers stands with every image.
+    pub(crate) fn resolve_all(&self, images: &[String]) -> Vec<Resolved> {
+        let processes = Processes { sources: self, remarks: Vec::new(), stood_in: false };
+        let mut helpers = Remembering { processes, answers: HashMap::new() };
+        let resolve = |image: &String| registry_auth::resolve(image, &self.inputs(), &mut helpers);
+        let resolutions: Vec<Resolution> = images.iter().map(resolve).collect();
+        let Processes { remarks, stood_in, .. } = helpers.processes;
+        let resolved = |resolution| Resolved { resolution, remarks: remarks.clone(), stood_in };
+        resolutions.into_iter().map(resolved).collect()
+    }
+
+    fn inputs(&self) -> Inputs<'_> {
+        Inputs {
             docker_auth_config: self.docker_auth_config.as_ref(),
             home_files: &self.home_files,
             job_credentials: &[],
-        };
-        let mut helpers = Processes { sources: self, remarks: Vec::new(), stood_in: false };
-        let resolution = registry_auth::resolve(image, &inputs, &mut helpers);
-        Resolved { resolution, remarks: helpers.remarks, stood_in: helpers.stood_in }
+        }
     }
 }
 
@@ -147,6 +162,24 @@ struct Processes<'a> {
     sources: &'a RunnerSources,
     remarks: Vec<Obstacle>,
     stood_in: bool,
+}
+
+/// Runs helpers once for each question.
+struct Remembering<'a> {
+    processes: Processes<'a>,
+    answers: HashMap<(String, &'static str, String), HelperAnswer>,
+}
+
+impl CredentialHelpers for Remembering<'_> {
+    fn run(&mut self, suffix: &str, verb: HelperVerb, stdin: &str) -> HelperAnswer {
+        let question = (suffix.to_owned(), verb.as_str(), stdin.to_owned());
+        if let Some(answer) = self.answers.get(&question) {
+            return answer.clone();
+        }
+        let answer = self.processes.run(suffix, verb, stdin);
+        self.answers.insert(question, answer.clone());
+        answer
+    }
 }
 
 impl Processes<'_> {

@@ -5,8 +5,8 @@ mod docker_access;
 mod failure;
 pub(crate) mod helper_program;
 pub(crate) mod observer;
-mod settings;
-mod sources;
+pub(crate) mod settings;
+pub(crate) mod sources;
 mod spec;
 
 use std::path::{Path, PathBuf};
@@ -155,14 +155,14 @@ pub(crate) fn runner_config(
 }
 
 /// ecru's own configuration, as the helper reads it.
-fn ecru_config(outside: &Outside) -> Result<Config, CommandError> {
+pub(crate) fn ecru_config(outside: &Outside) -> Result<Config, CommandError> {
     let sources = Source::all(Path::new(ecru_ecr::config::SYSTEM_FILE), &outside.environment());
     Config::load(&sources).map_err(|error| {
         CommandError::from_error(exit_code::BAD_CONFIGURATION, &error).maybe_hint(error.hint())
     })
 }
 
-fn file_failure(path: &Path, error: &dyn std::fmt::Display, hint: Option<String>) -> CommandError {
+pub(crate) fn file_failure(path: &Path, error: &dyn std::fmt::Display, hint: Option<String>) -> CommandError {
     CommandError::new(exit_code::BAD_CONFIGURATION, format!("{}: {error}", path.display())).maybe_hint(hint)
 }
 
@@ -178,4 +178,21 @@ fn plan_failure(error: &PlanError) -> CommandError {
 
 fn engine_failure(error: &(dyn std::error::Error + 'static)) -> CommandError {
     CommandError::from_error(exit_code::ENGINE_FAILED, error)
+}
+
+/// `KEY=VALUE`, or `KEY` alone for a value of this process' environment, which keeps a secret out of the process list.
+pub(crate) fn project_variable(text: &str, outside: &Outside) -> Result<(String, String), CommandError> {
+    let refused = |why: &str| {
+        CommandError::new(exit_code::BAD_CONFIGURATION, why)
+            .hint("--variable KEY=VALUE, or --variable KEY after `export KEY`")
+    };
+    match text.split_once('=') {
+        Some(("", _)) => Err(refused("a `--variable` has no name before its `=`")),
+        Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
+        None => {
+            let value =
+                outside.text(text).ok_or_else(|| refused(&format!("variable `{text}` is not set")))?;
+            Ok((text.to_owned(), value.to_owned()))
+        }
+    }
 }

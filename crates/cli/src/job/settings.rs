@@ -18,7 +18,7 @@ const BUILDS_DIR: &str = "/builds";
 const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The text of a file that the user named.
-pub(super) fn text_of(path: &Path) -> Result<String, CommandError> {
+pub(crate) fn text_of(path: &Path) -> Result<String, CommandError> {
     let mut text = String::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(MAX_FILE_BYTES).read_to_string(&mut text));
     match read {
@@ -32,7 +32,7 @@ pub(super) fn text_of(path: &Path) -> Result<String, CommandError> {
 }
 
 /// What GitLab would say of this project and run.
-pub(super) fn predefined(project: &Project, runner: &RunnerConfig) -> Predefined {
+pub(crate) fn predefined(project: &Project, runner: &RunnerConfig) -> Predefined {
     let builds_dir = runner.builds_dir.clone().unwrap_or_else(|| BUILDS_DIR.to_owned());
     let project_path = format!("local/{}", project.name);
     Predefined {

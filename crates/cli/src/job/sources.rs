@@ -41,6 +41,17 @@ impl Project {
 
 /// The project in `folder` (the current one, if none is given); one outside git has a name only.
 pub(crate) fn project_in(folder: Option<&Path>) -> Project {
+    let mut project = described_project(folder);
+    if project.commit.is_some() {
+        let folder = folder.unwrap_or(Path::new("."));
+        // A tree below the top is archived as if it were the top: the folder of the pipeline file is the project.
+        project.archive = git(folder, &["archive", "--format=tar", "HEAD", "."]).map(Bytes::from);
+    }
+    project
+}
+
+/// The same without its files.
+pub(crate) fn described_project(folder: Option<&Path>) -> Project {
     let folder = folder.unwrap_or(Path::new("."));
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let name =
@@ -55,8 +66,7 @@ pub(crate) fn project_in(folder: Option<&Path>) -> Project {
     Project {
         name,
         branch: text(&["rev-parse", "--abbrev-ref", "HEAD"]).filter(|name| name != "HEAD"),
-        // A tree below the top is archived as if it were the top: the folder of the pipeline file is the project.
-        archive: git(&folder, &["archive", "--format=tar", "HEAD", "."]).map(Bytes::from),
+        archive: None,
         has_uncommitted_changes: text(&["status", "--porcelain", "--", "."])
             .is_some_and(|changes| !changes.is_empty()),
         commit: Some(commit),

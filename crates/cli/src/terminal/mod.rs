@@ -67,6 +67,44 @@ impl Screen {
     }
 }
 
+impl Screen {
+    /// A bar that counts to `total` until it is dropped; none where no bars are drawn.
+    pub(crate) fn counter(&self, what: &str, total: usize) -> Counter {
+        let total = u64::try_from(total).unwrap_or(u64::MAX);
+        let bar = self.bars.as_ref().map(|bars| {
+            bars.add(ProgressBar::new(total).with_style(counter_style()).with_message(what.to_owned()))
+        });
+        Counter { bar }
+    }
+}
+
+/// Something that is counted on the screen.
+pub(crate) struct Counter {
+    bar: Option<ProgressBar>,
+}
+
+impl Counter {
+    /// One more is done.
+    pub(crate) fn advance(&self) {
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+        }
+    }
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn counter_style() -> ProgressStyle {
+    ProgressStyle::with_template("  {msg} {bar:30} {pos}/{len}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
 /// A pull on the screen.
 pub(crate) struct Pull {
     image: String,

@@ -1,0 +1,149 @@
+//! The registries' answers, many at a time.
+
+use std::collections::HashMap;
+use std::io::Read as _;
+use std::sync::Arc;
+
+use ecru_gitlab::config_toml::RunnerConfig;
+use ecru_registry::{ImageFacts, Login, LookupError, Options, Proxy, RegistryClient, SetupError};
+use secrecy::ExposeSecret as _;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::report::{CheckedImage, Credentials, Outcome, Report};
+use crate::args::CheckArgs;
+use crate::error::CommandError;
+use crate::exit_code;
+use crate::outside::Outside;
+use crate::terminal::Screen;
+
+/// How many images are asked for at a time. Registries allow thousands of requests a second; more than this wins
+/// nothing where an answer takes some milliseconds.
+const AT_A_TIME: usize = 24;
+
+/// The longest file of root certificates, in bytes.
+const MAX_BUNDLE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Asks for every image once. Two entries for one image that send the same credentials share the answer.
+pub(super) async fn look_up(
+    report: &mut Report,
+    args: &CheckArgs,
+    runner: &RunnerConfig,
+    outside: &Outside,
+    screen: &Screen,
+) -> Result<(), CommandError> {
+    let client = RegistryClient::new(&options(runner, outside)?).map_err(|error| setup_failure(&error))?;
+    let mut questions: Vec<Question> = Vec::new();
+    let mut asked: HashMap<Question, Vec<usize>> = HashMap::new();
+    for (index, image) in report.images.iter_mut().enumerate() {
+        match question(image) {
+            Ok(Some(question)) => {
+                let same = asked.entry(question.clone()).or_default();
+                if same.is_empty() {
+                    questions.push(question);
+                }
+                same.push(index);
+            }
+            Ok(None) => {}
+            Err(error) => image.outcome = Outcome::Failed(error),
+        }
+    }
+    let counter = screen.counter("asking registries", questions.len());
+    let (places, platform) = (Arc::new(Semaphore::new(AT_A_TIME)), Arc::<str>::from(args.platform.as_str()));
+    let mut lookups = JoinSet::new();
+    for question in questions {
+        let (client, places, platform) = (client.clone(), Arc::clone(&places), Arc::clone(&platform));
+        lookups.spawn(async move {
+            let _place = places.acquire_owned().await;
+            let login = question.login();
+            let answer = client.image(&question.image, login.as_ref(), &platform).await;
+            (question, answer)
+        });
+    }
+    while let Some(finished) = lookups.join_next().await {
+        counter.advance();
+        let Ok((question, answer)) = finished else { continue };
+        for index in asked.remove(&question).unwrap_or_default() {
+            if let Some(image) = report.images.get_mut(index) {
+                image.outcome = outcome(answer.clone());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn outcome(answer: Result<ImageFacts, LookupError>) -> Outcome {
+    match answer {
+        Ok(facts) => Outcome::Exists(facts),
+        Err(error) => Outcome::Failed(error),
+    }
+}
+
+/// An image with the credentials for it. There is no `Debug`, since it holds a password.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Question {
+    image: String,
+    credentials: Option<(String, String)>,
+}
+
+impl Question {
+    fn login(&self) -> Option<Login> {
+        let (username, password) = self.credentials.as_ref()?;
+        Some(Login { username: username.clone(), password: password.as_str().into() })
+    }
+}
+
+/// What is to be asked for an image; nothing if the runner would not pull it.
+fn question(image: &CheckedImage) -> Result<Option<Question>, LookupError> {
+    let credentials = match &image.credentials {
+        Credentials::Aborted { .. } | Credentials::NotChosen => return Ok(None),
+        Credentials::Chosen(chosen) if chosen.is_identity_token => return Err(LookupError::IdentityToken),
+        Credentials::Chosen(chosen) => {
+            Some((chosen.username.clone(), chosen.password.expose_secret().to_owned()))
+        }
+        Credentials::None { .. } => None,
+    };
+    // Empty credentials are as good as none to an engine.
+    let credentials =
+        credentials.filter(|(username, password)| !(username.is_empty() && password.is_empty()));
+    Ok(Some(Question { image: image.name.clone(), credentials }))
+}
+
+/// Proxy and certificates from the same variables as elsewhere in ecru.
+fn options(runner: &RunnerConfig, outside: &Outside) -> Result<Options, CommandError> {
+    let first = |names: &[&str]| names.iter().find_map(|name| outside.text(name)).map(str::to_owned);
+    let proxy = first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+        .map(|url| Proxy { url, exceptions: first(&["NO_PROXY", "no_proxy"]).unwrap_or_default() });
+    Ok(Options {
+        proxy,
+        further_roots: outside.text("AWS_CA_BUNDLE").map(bundle).transpose()?,
+        // A GitLab of one's own gives the tokens for its registry.
+        realm_hosts: host_of(&runner.url).map(str::to_owned).into_iter().collect(),
+        deadline: None,
+    })
+}
+
+fn bundle(path: &str) -> Result<Vec<u8>, CommandError> {
+    let mut content = Vec::new();
+    let read =
+        std::fs::File::open(path).and_then(|file| file.take(MAX_BUNDLE_BYTES).read_to_end(&mut content));
+    match read {
+        Ok(_) => Ok(content),
+        Err(error) => Err(CommandError::new(
+            exit_code::BAD_CONFIGURATION,
+            format!("cannot read {path}, which AWS_CA_BUNDLE names: {error}"),
+        )
+        .hint("unset AWS_CA_BUNDLE, or name a file in PEM format")),
+    }
+}
+
+fn host_of(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.split_once(':').map_or(authority, |(host, _)| host);
+    (!host.is_empty() && !authority.contains('@')).then_some(host)
+}
+
+fn setup_failure(error: &SetupError) -> CommandError {
+    CommandError::from_error(exit_code::BAD_CONFIGURATION, error)
+}

@@ -1,0 +1,115 @@
+//! `ecru check`: every image that a pipeline uses, with the runner's credentials, asked of its registry.
+
+mod credentials;
+mod distinct;
+mod lookups;
+mod output;
+mod project_files;
+mod report;
+
+use std::path::Path;
+
+use ecru_gitlab::ci::{Pipeline, PipelineError};
+use ecru_gitlab::config_toml::RunnerConfig;
+use ecru_gitlab::image_uses::{UsesRequest, image_uses};
+use ecru_gitlab::variables::{DOCKER_AUTH_CONFIG, Variable};
+use tokio_util::sync::CancellationToken;
+
+use self::project_files::FolderFiles;
+use self::report::Report;
+use crate::args::CheckArgs;
+use crate::error::CommandError;
+use crate::exit_code;
+use crate::job::settings::{predefined, text_of};
+use crate::job::sources::described_project;
+use crate::job::{ecru_config, file_failure, project_variable, runner_config};
+use crate::outside::Outside;
+use crate::terminal::Screen;
+
+/// Checks, prints the report, and returns 0 if nothing is wrong with what could be checked.
+pub(super) async fn run(
+    args: &CheckArgs,
+    outside: &Outside,
+    cancelled: &CancellationToken,
+) -> Result<u8, CommandError> {
+    let screen = Screen::on_stderr(args.plain);
+    let (runner, remarks) = runner_config(args.config.as_deref(), args.runner.as_deref())?;
+    let variables = variables(args, outside)?;
+    let pipeline = pipeline(args, &variables)?;
+    let ecru_config = ecru_config(outside)?;
+    let mut report = survey(args, &pipeline, &runner, &variables, &ecru_config);
+    report.notes.extend(remarks);
+    if !args.offline {
+        let work = async {
+            credentials::choose(&mut report, args, outside).await?;
+            lookups::look_up(&mut report, args, &runner, outside, &screen).await
+        };
+        tokio::select! {
+            result = work => result?,
+            () = cancelled.cancelled() => return Ok(exit_code::INTERRUPTED),
+        }
+    }
+    screen.print(output::rendered(&report, args.format).trim_end());
+    Ok(if report.has_failures() { exit_code::CHECK_FAILED } else { exit_code::OK })
+}
+
+/// What is known of the project's own variables, which are not given to services.
+fn variables(args: &CheckArgs, outside: &Outside) -> Result<Vec<Variable>, CommandError> {
+    let mut variables = args
+        .variables
+        .iter()
+        .map(|text| project_variable(text, outside).map(|(key, value)| Variable::new(key, value).private()))
+        .collect::<Result<Vec<_>, _>>()?;
+    if let Some(text) = &args.docker_auth_config {
+        variables.push(Variable::new(DOCKER_AUTH_CONFIG, docker_auth_config(text)?).private());
+    }
+    Ok(variables)
+}
+
+/// The value of `--docker-auth-config`: JSON, `@FILE` or `-`.
+fn docker_auth_config(text: &str) -> Result<String, CommandError> {
+    match (text, text.strip_prefix('@')) {
+        ("-", _) => text_of(Path::new("/dev/stdin")),
+        (_, Some(path)) => text_of(Path::new(path)),
+        (json, None) => Ok(json.to_owned()),
+    }
+}
+
+fn pipeline(args: &CheckArgs, variables: &[Variable]) -> Result<Pipeline, CommandError> {
+    if let Some(path) = &args.merged {
+        return Pipeline::parse(&text_of(path)?).map_err(|error| pipeline_failure(path, &error));
+    }
+    let text = text_of(&args.file)?;
+    let folder = args.project.clone().unwrap_or_else(|| folder_of(&args.file).to_owned());
+    let mut files = FolderFiles::new(&folder);
+    let shown = args.file.display().to_string();
+    Pipeline::with_includes(&shown, &text, &mut files, variables).map_err(|error| {
+        CommandError::new(exit_code::BAD_CONFIGURATION, error.to_string()).maybe_hint(error.hint())
+    })
+}
+
+fn pipeline_failure(path: &Path, error: &PipelineError) -> CommandError {
+    file_failure(path, error, error.hint())
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn survey(
+    args: &CheckArgs,
+    pipeline: &Pipeline,
+    runner: &RunnerConfig,
+    variables: &[Variable],
+    ecru_config: &ecru_ecr::config::Config,
+) -> Report {
+    let file = args.merged.as_ref().unwrap_or(&args.file);
+    let project = described_project(Some(args.project.as_deref().unwrap_or(folder_of(file))));
+    let uses = image_uses(&UsesRequest {
+        pipeline,
+        runner: Some(runner),
+        predefined: &predefined(&project, runner),
+        extra_variables: variables,
+    });
+    distinct::report(pipeline, &file.display().to_string(), uses, ecru_config)
+}

@@ -1,0 +1,154 @@
+//! The forms of a report.
+
+mod codequality;
+mod json;
+mod junit;
+mod text;
+
+use super::report::{Credentials, Report};
+use crate::args::CheckFormat;
+
+/// The report as it is printed.
+pub(super) fn rendered(report: &Report, format: CheckFormat) -> String {
+    match format {
+        CheckFormat::Text => text::text(report),
+        CheckFormat::Json => format!("{:#}", json::json(report)),
+        CheckFormat::Junit => junit::junit(report),
+        CheckFormat::Codequality => format!("{:#}", codequality::codequality(report)),
+    }
+}
+
+/// Where the credentials of an image come from, in a few words.
+fn credentials(credentials: &Credentials) -> String {
+    match credentials {
+        Credentials::NotChosen => String::new(),
+        Credentials::None { .. } => "none".to_owned(),
+        Credentials::Aborted { .. } => "the runner aborts".to_owned(),
+        Credentials::Chosen(chosen) => match &chosen.identity {
+            Some(identity) => format!("{}, {}: {identity}", chosen.source, chosen.origin),
+            None => format!("{}, {}: user {}", chosen.source, chosen.origin, chosen.username),
+        },
+    }
+}
+
+/// The causes that a person acts on differently have names that do not change; see docs/CHECK.md.
+#[cfg(test)]
+pub(super) mod tests {
+    use ecru_registry::{ImageFacts, LookupError};
+
+    use super::super::report::{
+        CheckedImage, Chosen, Credentials, Finding, Outcome, Place, Report, UnresolvedImage, User,
+    };
+    use super::*;
+
+    const PASSWORD: &str = "hunter2-hunter2";
+
+    fn place(line: usize) -> Place {
+        Place { file: "ci/build.yml".to_owned(), line }
+    }
+
+    fn user(job: &str, as_service: bool) -> User {
+        User { job: job.to_owned(), as_service, place: place(3) }
+    }
+
+    fn chosen() -> Credentials {
+        Credentials::Chosen(Chosen {
+            source: "$DOCKER_AUTH_CONFIG".to_owned(),
+            origin: "credsStore `ecr-login`".to_owned(),
+            server_address: "https://localhost:5000".to_owned(),
+            username: "AWS".to_owned(),
+            password: PASSWORD.into(),
+            is_identity_token: false,
+            identity: Some("profile `ci`".to_owned()),
+        })
+    }
+
+    fn image(name: &str, outcome: Outcome) -> CheckedImage {
+        CheckedImage {
+            name: name.to_owned(),
+            used_by: vec![user("build: [<a>]", false), user("test", true)],
+            docker_auth_config: Some(format!("{{\"{PASSWORD}\":1}}").into()),
+            registry: ecru_ecr::registry::Registry::parse("000000000000.dkr.ecr.us-east-1.amazonaws.com")
+                .ok(),
+            credentials: chosen(),
+            outcome,
+        }
+    }
+
+    pub(super) fn report() -> Report {
+        let facts = ImageFacts {
+            digest: Some(format!("sha256:{}", "0".repeat(64))),
+            media_type: Some("application/vnd.oci.image.index.v1+json".to_owned()),
+            platforms: vec!["linux/amd64".to_owned(), "linux/arm64".to_owned()],
+            size: Some(12_345_678),
+        };
+        let none = Credentials::None {
+            obstacles: vec!["the helper is missing".to_owned()],
+            hints: vec!["install it".to_owned()],
+        };
+        Report {
+            images: vec![
+                image("localhost:5000/team/app:1", Outcome::Exists(facts)),
+                image(
+                    "localhost:5000/team/missing:1",
+                    Outcome::Failed(LookupError::NoRepository {
+                        message: "no `team/missing` & \u{1b}x".into(),
+                    }),
+                ),
+                CheckedImage {
+                    credentials: none,
+                    ..image("localhost:5000/team/db:1", Outcome::Failed(LookupError::LoginMissing))
+                },
+                image("localhost:5000/team/later:1", Outcome::NotAsked),
+            ],
+            unresolved: vec![UnresolvedImage {
+                written: "$CI_REGISTRY_IMAGE/app".to_owned(),
+                variables: vec!["CI_REGISTRY_IMAGE".to_owned()],
+                used_by: vec![user("deploy", false)],
+            }],
+            failed_jobs: vec![Finding {
+                place: place(9),
+                job: Some("broken".to_owned()),
+                kind: "job",
+                message: "line 9, column 3: no `script`".to_owned(),
+                hint: None,
+            }],
+            warnings: vec![Finding {
+                place: place(1),
+                job: None,
+                kind: "pipeline",
+                message: "`include:project` `a` is not read".to_owned(),
+                hint: None,
+            }],
+            notes: vec!["note: something".to_owned()],
+            jobs: 4,
+        }
+    }
+
+    #[test]
+    fn no_form_shows_a_password() {
+        for format in [CheckFormat::Text, CheckFormat::Json, CheckFormat::Junit, CheckFormat::Codequality] {
+            assert!(!rendered(&report(), format).contains(PASSWORD), "{format:?}");
+        }
+    }
+
+    #[test]
+    fn every_form_names_what_is_wrong() {
+        for format in [CheckFormat::Text, CheckFormat::Json, CheckFormat::Junit, CheckFormat::Codequality] {
+            let text = rendered(&report(), format);
+            for part in
+                ["team/missing:1", "team/db:1", "the repository does not exist", "the helper is missing"]
+            {
+                assert!(text.contains(part), "{format:?} without {part}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn forms_stay_as_they_are() {
+        insta::assert_snapshot!("text", crate::terminal::printable(&rendered(&report(), CheckFormat::Text)));
+        insta::assert_snapshot!("json", rendered(&report(), CheckFormat::Json));
+        insta::assert_snapshot!("junit", rendered(&report(), CheckFormat::Junit));
+        insta::assert_snapshot!("codequality", rendered(&report(), CheckFormat::Codequality));
+    }
+}

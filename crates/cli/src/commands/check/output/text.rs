@@ -1,0 +1,154 @@
+//! A table for people.
+
+use std::fmt::Write as _;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::HumanBytes;
+
+use crate::commands::check::report::{CheckedImage, Credentials, Finding, Outcome, Report, User};
+
+/// How many jobs are named in one cell.
+const MAX_NAMED_JOBS: usize = 3;
+
+pub(super) fn text(report: &Report) -> String {
+    let mut text = String::new();
+    if !report.images.is_empty() {
+        let _ = writeln!(text, "{}\n", table(report).trim_fmt());
+    }
+    for identity in identities(report) {
+        let _ = writeln!(text, "AWS identity of `ecr-login` here: {identity}");
+    }
+    for image in &report.images {
+        let Some(problem) = image.problem() else { continue };
+        let _ = writeln!(text, "FAILED {}: {}", image.name, problem.message);
+        if let Some(because) = problem.error.and_then(|error| error.missing_permission()?.because.as_ref()) {
+            let _ = writeln!(text, "  because {because}");
+        }
+        for hint in &problem.hints {
+            let _ = writeln!(text, "  hint: {hint}");
+        }
+    }
+    for job in &report.failed_jobs {
+        let _ = writeln!(text, "FAILED {}", finding(job));
+    }
+    for image in &report.unresolved {
+        let variables: Vec<String> = image.variables.iter().map(|name| format!("`${name}`")).collect();
+        let _ = writeln!(
+            text,
+            "NOT CHECKED {}, used by {}: {}",
+            image.written,
+            users(&image.used_by),
+            match variables.is_empty() {
+                true => "its `$[[ inputs ]]` are not evaluated".to_owned(),
+                false => format!("{} is not known here", variables.join(", ")),
+            }
+        );
+        for name in &image.variables {
+            let _ = writeln!(text, "  hint: --variable {name}=VALUE");
+        }
+    }
+    for warning in &report.warnings {
+        let _ = writeln!(text, "WARNING {}", finding(warning));
+    }
+    for note in &report.notes {
+        let _ = writeln!(text, "{note}");
+    }
+    let _ = write!(text, "{}", summary(report));
+    text
+}
+
+fn finding(finding: &Finding) -> String {
+    let mut text = format!("{}:{}: ", finding.place.file, finding.place.line);
+    if let Some(job) = &finding.job {
+        let _ = write!(text, "{job}: ");
+    }
+    text.push_str(&finding.message);
+    if let Some(hint) = &finding.hint {
+        let _ = write!(text, "\n  hint: {hint}");
+    }
+    text
+}
+
+fn table(report: &Report) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(["IMAGE", "USED BY", "CREDENTIALS", "RESULT"]);
+    for image in &report.images {
+        table.add_row([image.name.clone(), users(&image.used_by), short(&image.credentials), result(image)]);
+    }
+    table
+}
+
+/// Where credentials come from, as far as a column of a table takes it.
+fn short(credentials: &Credentials) -> String {
+    match credentials {
+        Credentials::NotChosen => "not chosen".to_owned(),
+        Credentials::None { .. } => "none".to_owned(),
+        Credentials::Aborted { .. } => "the runner aborts".to_owned(),
+        Credentials::Chosen(chosen) => format!("{} ({})", chosen.origin, chosen.source),
+    }
+}
+
+/// The AWS identities that ecru's helper has here, each once.
+fn identities(report: &Report) -> Vec<&str> {
+    let mut identities = Vec::new();
+    for image in &report.images {
+        if let Credentials::Chosen(chosen) = &image.credentials
+            && let Some(identity) = chosen.identity.as_deref()
+            && !identities.contains(&identity)
+        {
+            identities.push(identity);
+        }
+    }
+    identities
+}
+
+fn users(users: &[User]) -> String {
+    let named = users.iter().take(MAX_NAMED_JOBS).map(|user| match user.as_service {
+        true => format!("{} (service)", user.job),
+        false => user.job.clone(),
+    });
+    let mut text = named.collect::<Vec<_>>().join(", ");
+    if users.len() > MAX_NAMED_JOBS {
+        let _ = write!(text, " and {} more", users.len() - MAX_NAMED_JOBS);
+    }
+    text
+}
+
+fn result(image: &CheckedImage) -> String {
+    if let Some(problem) = image.problem() {
+        let action = problem.error.and_then(|error| Some(error.missing_permission()?.action.clone()));
+        return match action {
+            Some(action) => format!("FAILED: {} ({action})", problem.kind),
+            None => format!("FAILED: {}", problem.kind),
+        };
+    }
+    let Outcome::Exists(facts) = &image.outcome else { return "not checked".to_owned() };
+    let digest = facts.digest.as_deref().unwrap_or_default();
+    // As many characters of a digest as engines show.
+    let short = digest.char_indices().nth("sha256:".len() + 12).map_or(digest, |(end, _)| &digest[..end]);
+    let mut text = format!("ok {short}");
+    if let Some(size) = facts.size {
+        let _ = write!(text, " {}", HumanBytes(size));
+    }
+    if !facts.platforms.is_empty() {
+        let _ = write!(text, " {}", facts.platforms.join(", "));
+    }
+    text
+}
+
+fn summary(report: &Report) -> String {
+    let count = |is: fn(&CheckedImage) -> bool| report.images.iter().filter(|image| is(image)).count();
+    let good = count(|image| image.problem().is_none() && matches!(image.outcome, Outcome::Exists(_)));
+    let failed = count(|image| image.problem().is_some());
+    let mut text =
+        format!("{} jobs, {} images: {good} ok, {failed} failed", report.jobs, report.images.len());
+    let open = report.images.len() - good - failed + report.unresolved.len();
+    if open > 0 {
+        let _ = write!(text, ", {open} not checked");
+    }
+    if !report.failed_jobs.is_empty() {
+        let _ = write!(text, "; {} jobs cannot be read", report.failed_jobs.len());
+    }
+    text
+}
