@@ -32,11 +32,20 @@ pub(super) const ROWS: &[Row] = &[
         may_use: &["ecru-docker", "ecru-gitlab", "ecru-ecr"],
         tests_may_use: TEST_CRATES,
     },
+    Row { of: "ecru-registry", may_use: &["ecru-docker"], tests_may_use: TEST_CRATES },
     // Not even its tests use our clients: a mistake that both sides share would hide itself.
     Row { of: "ecru-emulator", may_use: &[], tests_may_use: &["ecru-testkit"] },
     Row {
         of: "ecru-cli",
-        may_use: &["ecru-ecr", "ecru-docker", "ecru-gitlab", "ecru-helper", "ecru-executor", "ecru-emulator"],
+        may_use: &[
+            "ecru-ecr",
+            "ecru-docker",
+            "ecru-gitlab",
+            "ecru-helper",
+            "ecru-executor",
+            "ecru-registry",
+            "ecru-emulator",
+        ],
         tests_may_use: TEST_CRATES,
     },
     Row { of: "ecru-testkit", may_use: &[], tests_may_use: &[] },
@@ -64,6 +73,11 @@ pub(super) const DIRECT_FENCES: &[DirectFence] = &[
         around: &["bollard"],
         only: &["ecru-executor"],
         why: "one crate talks to the Docker engine",
+    },
+    DirectFence {
+        around: &["reqwest"],
+        only: &["ecru-registry"],
+        why: "one client asks registries, and decides where a password may go",
     },
     DirectFence {
         around: &["axum", "hyper", "hyper-util"],
