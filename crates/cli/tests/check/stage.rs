@@ -1,0 +1,134 @@
+//! An emulator with one image, a runner's home, and `ecru` with its helper on the PATH.
+
+use std::path::PathBuf;
+
+use ecru_emulator::{AccountId, Emulator, Identity, Options, Region};
+use ecru_testkit::{Sandbox, assert_no_leak};
+use oci_client::client::{ClientConfig, ClientProtocol, Config, ImageLayer};
+use oci_client::secrets::RegistryAuth;
+use oci_client::{Client, Reference};
+use secrecy::ExposeSecret as _;
+
+/// What every helper asks of ECR.
+const TOKEN: &str = r#"{"Effect":"Allow","Action":"ecr:GetAuthorizationToken","Resource":"*"}"#;
+
+pub(crate) struct Stage {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) emulator: Emulator,
+    /// `localhost:PORT`
+    pub(crate) registry: String,
+    environment: Vec<(String, String)>,
+}
+
+/// What a command said.
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+}
+
+/// A user with the permission to get passwords and those to do `actions`.
+fn user(name: &str, actions: &[&str]) -> Identity {
+    let allowed: Vec<String> = actions.iter().map(|action| format!("\"{action}\"")).collect();
+    let rest = match allowed.is_empty() {
+        true => String::new(),
+        false => {
+            format!(r#",{{"Effect":"Allow","Action":[{}],"Resource":"*"}}"#, allowed.join(","))
+        }
+    };
+    let policy = format!(r#"{{"Version":"2012-10-17","Statement":[{TOKEN}{rest}]}}"#);
+    Identity { name: name.to_owned(), policies: vec![policy], ..Identity::default() }
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        let users = vec![user("no-manifests", &[]), user("no-layers", &["ecr:BatchGetImage"])];
+        let emulator = Emulator::start(Options { users, ..Options::default() }).await.expect("an emulator");
+        let sandbox = Sandbox::new();
+        let registry = emulator.addresses().registries.values().next().expect("one registry").clone();
+        let alias = format!("[alias]\n\"{registry}\" = \"000000000000.dkr.ecr.us-east-1.amazonaws.com\"\n");
+        let config = sandbox.root().join("ecru.toml");
+        std::fs::write(&config, alias).expect("ecru's configuration");
+        let helper = sandbox.bin().join("docker-credential-ecr-login");
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_ecru"), helper).expect("the helper");
+        let mut environment = emulator.environment();
+        environment.retain(|(name, _)| name != "AWS_EC2_METADATA_SERVICE_ENDPOINT");
+        environment.push(("ECRU_CONFIG".to_owned(), config.display().to_string()));
+        let stage = Self { sandbox, emulator, registry, environment };
+        stage.push("team/app", "1").await;
+        stage
+    }
+
+    async fn push(&self, repository: &str, tag: &str) {
+        self.emulator
+            .create_repository(AccountId::default(), &Region::default(), repository)
+            .expect("a repository");
+        let mut helper = self.command("docker-credential-ecr-login", "ecru");
+        let output = helper.arg("get").write_stdin(self.registry.as_str()).output().expect("the helper runs");
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).expect("an answer");
+        let password = answer["Secret"].as_str().expect("a password").to_owned();
+        // The client wants a TLS provider even where it speaks HTTP only; an earlier one is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::new(ClientConfig {
+            protocol: ClientProtocol::Http,
+            use_monolithic_push: true,
+            no_proxy: Some("localhost".to_owned()),
+            ..ClientConfig::default()
+        });
+        let reference: Reference =
+            format!("{}/{repository}:{tag}", self.registry).parse().expect("a reference");
+        let settings = r#"{"os":"linux","architecture":"arm64"}"#;
+        client
+            .push(
+                &reference,
+                &[ImageLayer::oci_v1(b"layer".to_vec(), None)],
+                Config::oci_v1(settings.to_owned(), None),
+                &RegistryAuth::Basic("AWS".to_owned(), password),
+                None,
+            )
+            .await
+            .expect("a push");
+    }
+
+    fn command(&self, program: &str, user: &str) -> assert_cmd::Command {
+        let keys = self.emulator.keys_of_user(AccountId::default(), user).expect("a user");
+        let mut command = self.sandbox.command(match program {
+            "ecru" => PathBuf::from(env!("CARGO_BIN_EXE_ecru")),
+            other => self.sandbox.bin().join(other),
+        });
+        command
+            .envs(self.environment.iter().cloned())
+            .env("AWS_ACCESS_KEY_ID", keys.access_key_id.to_string())
+            .env("AWS_SECRET_ACCESS_KEY", keys.secret_access_key.expose_secret());
+        command
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.sandbox.home().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    }
+
+    /// Runs `ecru check` as a user of the emulated AWS. Neither its key nor a password shows.
+    pub(crate) fn check(&self, user: &str, arguments: &[&str]) -> Said {
+        let mut command = self.command("ecru", user);
+        let output = command.arg("check").args(arguments).output().expect("the program starts");
+        let keys = self.emulator.keys_of_user(AccountId::default(), user).expect("a user");
+        for stream in [&output.stdout, &output.stderr] {
+            assert_no_leak(stream, &[keys.secret_access_key.expose_secret(), "ecru-emulator-"]);
+        }
+        Said {
+            code: output.status.code(),
+            stdout: format!(
+                "{}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            ),
+        }
+    }
+
+    /// The same, as the JSON that it prints.
+    pub(crate) fn check_json(&self, user: &str, arguments: &[&str]) -> (Option<i32>, serde_json::Value) {
+        let said = self.check(user, &[arguments, &["--format", "json"]].concat());
+        (said.code, serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("no JSON: {}", said.stdout)))
+    }
+}
