@@ -5,6 +5,7 @@ mod docker_access;
 mod failure;
 pub(crate) mod helper_program;
 pub(crate) mod observer;
+mod project_files;
 pub(crate) mod settings;
 pub(crate) mod sources;
 mod spec;
@@ -23,6 +24,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use self::credentials::{RunnerCredentials, RunnerSources};
+use self::project_files::FolderFiles;
 use self::settings::text_of;
 use self::sources::{Project, project_in};
 use crate::args::DockerAccess;
@@ -60,14 +62,14 @@ pub(crate) struct PlannedJob {
 impl PlannedJob {
     /// Reads everything that `request` names; touches neither the engine nor the network.
     pub(crate) fn new(request: &JobRequest<'_>, outside: &Outside) -> Result<Self, CommandError> {
-        let pipeline = pipeline(request.pipeline)?;
         let (runner, mut remarks) = runner_config(request.config, request.runner)?;
-        let project = project_in(request.pipeline.parent().filter(|folder| !folder.as_os_str().is_empty()));
+        let project = project_in(Some(folder_of(request.pipeline)));
         let variables: Vec<Variable> = request
             .project_variables
             .iter()
             .map(|(key, value)| Variable::new(key, value).private())
             .collect();
+        let pipeline = project_pipeline(request.pipeline, None, &variables)?;
         let plan = plan(&PlanRequest {
             pipeline: &pipeline,
             job: request.job,
@@ -136,8 +138,21 @@ impl PlannedJob {
     }
 }
 
-fn pipeline(path: &Path) -> Result<Pipeline, CommandError> {
-    Pipeline::parse(&text_of(path)?).map_err(|error| file_failure(path, &error, error.hint()))
+/// The pipeline in `file` with what it includes from `project`, which is the file's folder if not given.
+pub(crate) fn project_pipeline(
+    file: &Path,
+    project: Option<&Path>,
+    variables: &[Variable],
+) -> Result<Pipeline, CommandError> {
+    let mut files = FolderFiles::new(project.unwrap_or_else(|| folder_of(file)));
+    let shown = file.display().to_string();
+    Pipeline::with_includes(&shown, &text_of(file)?, &mut files, variables).map_err(|error| {
+        CommandError::new(exit_code::BAD_CONFIGURATION, error.to_string()).maybe_hint(error.hint())
+    })
+}
+
+pub(crate) fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The chosen `[[runners]]`, or one without settings; with what is probably a mistake in it.

@@ -97,7 +97,7 @@ impl Stage {
         });
         command
             .envs(self.environment.iter().cloned())
-            .env("AWS_ACCESS_KEY_ID", keys.access_key_id.to_string())
+            .env("AWS_ACCESS_KEY_ID", &keys.access_key_id)
             .env("AWS_SECRET_ACCESS_KEY", keys.secret_access_key.expose_secret());
         command
     }

@@ -6,8 +6,9 @@ use ecru_docker::reference::ReferenceError;
 use indexmap::IndexMap;
 use secrecy::SecretString;
 
-use crate::ci::{Image, Job, JobError, Pipeline};
+use crate::ci::{CiWarning, Image, Job, JobError, Pipeline};
 use crate::config_toml::RunnerConfig;
+use crate::position::FileNumber;
 use crate::predefined::{JobFacts, Predefined};
 use crate::pull_policy::PullPolicy;
 use crate::script;
@@ -165,8 +166,9 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<JobPlan, PlanError> {
     let image = job_image(&job, &runner)?;
     let variables = job_variables(request, &job, &image.name, &runner)?;
     let scope = Scope::new(&variables, request.runner);
-    let mut warnings: Vec<String> = request.pipeline.warnings().iter().map(ToString::to_string).collect();
-    warnings.extend(job.warnings.iter().map(ToString::to_string));
+    let of_pipeline = request.pipeline.warnings().iter();
+    let mut warnings: Vec<String> =
+        of_pipeline.chain(&job.warnings).map(|warning| placed(request.pipeline, warning)).collect();
 
     let services = scope.services(&job, &runner, &mut warnings)?;
     let project_dir = request.predefined.project_dir.clone();
@@ -185,6 +187,12 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<JobPlan, PlanError> {
         job: job.name,
         stage: job.stage,
     })
+}
+
+/// A warning with the file that it is about, if that is not the first.
+fn placed(pipeline: &Pipeline, warning: &CiWarning) -> String {
+    let file = pipeline.file_of(warning.position).filter(|_| warning.position.file != FileNumber::default());
+    file.map_or_else(|| warning.to_string(), |file| format!("{file}: {warning}"))
 }
 
 fn job_image(job: &Job, runner: &RunnerConfig) -> Result<Image, PlanError> {

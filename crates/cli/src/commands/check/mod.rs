@@ -4,7 +4,6 @@ mod credentials;
 mod distinct;
 mod lookups;
 mod output;
-mod project_files;
 mod report;
 
 use std::path::Path;
@@ -15,14 +14,13 @@ use ecru_gitlab::image_uses::{UsesRequest, image_uses};
 use ecru_gitlab::variables::{DOCKER_AUTH_CONFIG, Variable};
 use tokio_util::sync::CancellationToken;
 
-use self::project_files::FolderFiles;
 use self::report::Report;
 use crate::args::CheckArgs;
 use crate::error::CommandError;
 use crate::exit_code;
 use crate::job::settings::{predefined, text_of};
 use crate::job::sources::described_project;
-use crate::job::{ecru_config, file_failure, project_variable, runner_config};
+use crate::job::{ecru_config, file_failure, folder_of, project_pipeline, project_variable, runner_config};
 use crate::outside::Outside;
 use crate::terminal::Screen;
 
@@ -79,21 +77,11 @@ fn pipeline(args: &CheckArgs, variables: &[Variable]) -> Result<Pipeline, Comman
     if let Some(path) = &args.merged {
         return Pipeline::parse(&text_of(path)?).map_err(|error| pipeline_failure(path, &error));
     }
-    let text = text_of(&args.file)?;
-    let folder = args.project.clone().unwrap_or_else(|| folder_of(&args.file).to_owned());
-    let mut files = FolderFiles::new(&folder);
-    let shown = args.file.display().to_string();
-    Pipeline::with_includes(&shown, &text, &mut files, variables).map_err(|error| {
-        CommandError::new(exit_code::BAD_CONFIGURATION, error.to_string()).maybe_hint(error.hint())
-    })
+    project_pipeline(&args.file, args.project.as_deref(), variables)
 }
 
 fn pipeline_failure(path: &Path, error: &PipelineError) -> CommandError {
     file_failure(path, error, error.hint())
-}
-
-fn folder_of(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn survey(

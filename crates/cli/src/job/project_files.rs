@@ -13,13 +13,13 @@ const MAX_DEPTH: usize = 64;
 
 /// The files below a folder. Links that lead out of it are not followed: what a pipeline includes is told to whoever
 /// sees the report.
-pub(super) struct FolderFiles {
+pub(crate) struct FolderFiles {
     folder: PathBuf,
     paths: Option<Vec<String>>,
 }
 
 impl FolderFiles {
-    pub(super) fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path) -> Self {
         Self { folder: folder.canonicalize().unwrap_or_else(|_| folder.to_owned()), paths: None }
     }
 }
