@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: how fast and how small our programs are, beside others.
 
+mod check;
 mod emulated_aws;
 mod emulator;
 mod helper;
@@ -21,7 +22,7 @@ pub(crate) struct Arguments {
     #[arg(value_enum, default_value_t = Topic::Helper)]
     topic: Topic,
     /// How often each program is run, or each transfer repeated: at least 200 (400 if not given) for the helper, at
-    /// least 3 (9) for the emulator.
+    /// least 3 (9) for the emulator, at least 5 (9) for the check.
     #[arg(long)]
     rounds: Option<u32>,
     /// Put the table into README.md; that of the emulator into docs/EMULATOR.md.
@@ -36,6 +37,8 @@ enum Topic {
     Helper,
     /// `ecru emulate`: signed requests on many connections, blobs against nginx, memory.
     Emulator,
+    /// `ecru check`: a pipeline of 500 jobs, a merged file of 2 MB, against `skopeo inspect`.
+    Check,
 }
 
 /// Measures, and prints one Markdown table.
@@ -50,6 +53,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     };
     match arguments.topic {
         Topic::Helper => helper::run(rounds(400, helper::FEWEST_ROUNDS)?, arguments.write_readme),
+        Topic::Check => check::run(rounds(9, check::FEWEST_ROUNDS)?),
         Topic::Emulator => emulator::run(rounds(9, emulator::FEWEST_ROUNDS)?, arguments.write_readme),
     }
 }
