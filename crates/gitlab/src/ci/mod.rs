@@ -33,6 +33,9 @@ pub const MAX_NESTING: usize = 10;
 /// How many members may be copied while all jobs of a pipeline are put together.
 const MAX_COPIES_OF_ALL_JOBS: usize = 16 * merge::MAX_COPIES;
 
+/// How many copied members a service weighs.
+const SERVICE_WEIGHT: usize = 16;
+
 /// Top-level keywords, which are not jobs.
 const KEYWORDS: [&str; 12] = [
     "default",
@@ -135,14 +138,15 @@ impl Pipeline {
         self.read_job(name, &mut 0)
     }
 
-    /// All jobs that can run, each with everything that it inherits or with what is wrong in it.
-    pub fn jobs(&self) -> Vec<(&str, Result<Job, JobError>)> {
+    /// All jobs that can run, each with everything that it inherits or with what is wrong in it. They are read one by
+    /// one, since all of them at once may be large.
+    pub fn jobs(&self) -> impl Iterator<Item = (&str, Result<Job, JobError>)> {
         let mut copies = 0;
-        self.job_names().into_iter().map(|name| (name, self.read_job(name, &mut copies))).collect()
+        self.job_names().into_iter().map(move |name| (name, self.read_job(name, &mut copies)))
     }
 
-    /// Adds what was copied to `copies`: jobs that extend much may each be within their limit, and all together take
-    /// a day.
+    /// Adds what was copied to `copies`: jobs that extend or inherit much may each be within their limit, and all
+    /// together take a day.
     fn read_job(&self, name: &str, copies: &mut usize) -> Result<Job, JobError> {
         if *copies > MAX_COPIES_OF_ALL_JOBS {
             let position = self.top_level.get(name).map_or(Position::START, |member| member.key_position);
@@ -154,7 +158,9 @@ impl Pipeline {
             Some(node) => job::read_job(name, &node, &mut referrer),
             None => Err(self.unknown_job(name)),
         };
-        *copies += referrer.copies();
+        let inherited =
+            job.as_ref().map_or(0, |job| job.variables.len() + SERVICE_WEIGHT * job.services.len());
+        *copies = copies.saturating_add(referrer.copies() + inherited);
         job
     }
 

@@ -14,6 +14,17 @@ use crate::service_names::{self, AssignedNames, ServiceName};
 use crate::variables::{DOCKER_AUTH_CONFIG, ExpansionError, Variable};
 use scope::Scope;
 
+/// How much all jobs together may hold: each variable of each job counts 1, each service [`SERVICE_WEIGHT`], since a
+/// list of a hundred services takes a file no more than an alias. A pipeline of 4,900 jobs with 100 variables and 5
+/// services each is within it.
+pub const MAX_WEIGHT: usize = 1024 * 1024;
+
+/// What a service weighs in [`MAX_WEIGHT`].
+pub const SERVICE_WEIGHT: usize = 16;
+
+/// What every job weighs: its name, its predefined variables, and what is told of it.
+const FIXED_WEIGHT: usize = 32;
+
 /// What the answer is made from.
 #[derive(Debug, Clone, Copy)]
 pub struct UsesRequest<'a> {
@@ -75,6 +86,9 @@ pub enum UsesError {
     /// The job cannot be had.
     #[error(transparent)]
     Job(#[from] JobError),
+    /// All jobs together hold more than [`MAX_WEIGHT`].
+    #[error("the jobs before it have too many variables and services in all")]
+    TooMuch,
     /// Variables cannot be expanded.
     #[error(transparent)]
     Expansion(#[from] ExpansionError),
@@ -102,7 +116,7 @@ impl UsesError {
         match self {
             Self::Job(error) => error.hint(),
             Self::ServiceName { source, .. } => source.hint(),
-            Self::Expansion(_) => None,
+            Self::Expansion(_) | Self::TooMuch => None,
         }
     }
 }
@@ -125,9 +139,11 @@ pub struct Uses {
     pub failed: Vec<FailedJob>,
 }
 
-/// Tells which images each job uses. Jobs that start another pipeline use none.
+/// Tells which images each job uses. Jobs that start another pipeline use none. Stops, and says so, where jobs become too
+/// many for their size.
 pub fn image_uses(request: &UsesRequest<'_>) -> Uses {
     let mut uses = Uses::default();
+    let mut spent = 0_usize;
     for (name, job) in request.pipeline.jobs() {
         let job = match job {
             Ok(job) => job,
@@ -138,6 +154,12 @@ pub fn image_uses(request: &UsesRequest<'_>) -> Uses {
             }
         };
         for instance in job.parallel.instances(&job.name) {
+            spent = spent
+                .saturating_add(FIXED_WEIGHT + job.variables.len() + SERVICE_WEIGHT * job.services.len());
+            if spent > MAX_WEIGHT {
+                uses.failed.push(FailedJob { name: instance.name, error: UsesError::TooMuch });
+                return uses;
+            }
             match job_uses(request, &job, &instance) {
                 Ok(job) => uses.jobs.push(job),
                 Err(error) => uses.failed.push(FailedJob { name: instance.name, error }),

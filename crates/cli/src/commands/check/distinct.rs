@@ -1,11 +1,12 @@
 //! From jobs to distinct images.
 
+use std::collections::{HashMap, HashSet};
+
 use ecru_ecr::config::Config;
 use ecru_gitlab::ci::Pipeline;
 use ecru_gitlab::image_uses::{ImageUse, JobUses, ServiceUse, Uses};
 use ecru_gitlab::position::Position;
 use secrecy::{ExposeSecret as _, SecretString};
-use std::collections::HashMap;
 
 use super::report::{CheckedImage, Credentials, Finding, Outcome, Place, Report, UnresolvedImage, User};
 
@@ -17,6 +18,8 @@ pub(super) fn report(pipeline: &Pipeline, file: &str, uses: Uses, config: &Confi
         config,
         report: Report { jobs: uses.jobs.len() + uses.failed.len(), ..Report::default() },
         images: HashMap::new(),
+        unresolved: HashMap::new(),
+        told: HashSet::new(),
     };
     for warning in pipeline.warnings() {
         collector.warn(warning.position, None, "pipeline", warning.kind.to_string(), None);
@@ -44,6 +47,10 @@ struct Collector<'a> {
     report: Report,
     /// Where each image with its credentials stands in the report.
     images: HashMap<(String, Option<String>), usize>,
+    /// The same for images whose names are not known, with their variables.
+    unresolved: HashMap<(String, Vec<String>), usize>,
+    /// The warnings so far.
+    told: HashSet<Finding>,
 }
 
 impl Collector<'_> {
@@ -62,7 +69,7 @@ impl Collector<'_> {
     ) {
         let place = self.place(position);
         let finding = Finding { place, job: job.map(str::to_owned), kind, message, hint };
-        if !self.report.warnings.contains(&finding) {
+        if self.told.insert(finding.clone()) {
             self.report.warnings.push(finding);
         }
     }
@@ -106,23 +113,27 @@ impl Collector<'_> {
             self.report.images.len() - 1
         });
         if let Some(image) = self.report.images.get_mut(index)
-            && !image.used_by.contains(&user)
+            // A job's own uses of an image follow each other.
+            && image.used_by.last() != Some(&user)
         {
             image.used_by.push(user);
         }
     }
 
     fn add_unresolved(&mut self, image: &ImageUse, user: User) {
-        let same = |other: &&mut UnresolvedImage| {
-            other.written == image.written && other.variables == image.unresolved
-        };
-        match self.report.unresolved.iter_mut().find(same) {
-            Some(unresolved) => unresolved.used_by.push(user),
-            None => self.report.unresolved.push(UnresolvedImage {
+        let key = (image.written.clone(), image.unresolved.clone());
+        let index = *self.unresolved.entry(key).or_insert_with(|| {
+            self.report.unresolved.push(UnresolvedImage {
                 written: image.written.clone(),
                 variables: image.unresolved.clone(),
-                used_by: vec![user],
-            }),
+                used_by: Vec::new(),
+            });
+            self.report.unresolved.len() - 1
+        });
+        if let Some(unresolved) = self.report.unresolved.get_mut(index)
+            && unresolved.used_by.last() != Some(&user)
+        {
+            unresolved.used_by.push(user);
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) struct Report {
 }
 
 /// Something at a place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Finding {
     pub(super) place: Place,
     /// The job that it is about.
@@ -33,7 +33,7 @@ pub(super) struct Finding {
 }
 
 /// A line of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Place {
     pub(super) file: String,
     pub(super) line: usize,
