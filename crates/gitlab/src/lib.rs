@@ -6,8 +6,8 @@
 pub mod ci;
 pub mod config_toml;
 pub mod docker_cli;
-pub mod kubelet;
 pub mod image_uses;
+pub mod kubelet;
 pub mod plan;
 pub mod position;
 pub mod predefined;

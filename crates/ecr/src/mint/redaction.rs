@@ -86,7 +86,10 @@ mod tests {
     #[test]
     fn what_looks_like_a_token_is_taken_out_wherever_it_came_from() {
         let redaction = Redaction::default();
-        assert_eq!(redaction.clean("bad eyJhbGci.eyJpc3Mi.c2ln-_: no, eyJ"), "bad [redacted]: no, [redacted]");
+        assert_eq!(
+            redaction.clean("bad eyJhbGci.eyJpc3Mi.c2ln-_: no, eyJ"),
+            "bad [redacted]: no, [redacted]"
+        );
         assert_eq!(redaction.clean("key and eye"), "key and eye");
     }
 }
