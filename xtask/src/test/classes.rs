@@ -18,6 +18,8 @@ pub(super) enum Class {
     Peer,
     /// The AWS CLI.
     AwsCli,
+    /// A Python at `ECRU_TEST_PYTHON` that has boto3 and the AWS CLI of version 1.
+    Python,
     /// skopeo.
     Skopeo,
     /// strace(1), and the right to trace system calls.
@@ -25,8 +27,15 @@ pub(super) enum Class {
 }
 
 impl Class {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Engine, Self::RootNamespaces, Self::Peer, Self::AwsCli, Self::Skopeo, Self::Strace];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Engine,
+        Self::RootNamespaces,
+        Self::Peer,
+        Self::AwsCli,
+        Self::Python,
+        Self::Skopeo,
+        Self::Strace,
+    ];
 
     /// The beginning of the names of its targets.
     fn prefix(self) -> &'static str {
@@ -35,6 +44,7 @@ impl Class {
             Self::RootNamespaces => "rootns",
             Self::Peer => "peer",
             Self::AwsCli => "awscli",
+            Self::Python => "python",
             Self::Skopeo => "skopeo",
             Self::Strace => "strace",
         }
@@ -83,6 +93,7 @@ mod tests {
         assert_eq!(Class::of("rootns"), Some(Class::RootNamespaces));
         assert_eq!(Class::of("peer_wire"), Some(Class::Peer));
         assert_eq!(Class::of("awscli"), Some(Class::AwsCli));
+        assert_eq!(Class::of("python"), Some(Class::Python));
         assert_eq!(Class::of("skopeo"), Some(Class::Skopeo));
         assert_eq!(Class::of("strace_faults"), Some(Class::Strace));
         assert_eq!(Class::of("cli"), None);

@@ -4,6 +4,7 @@ mod children;
 mod classes;
 mod engine;
 mod needs;
+mod python;
 mod selection;
 mod steps;
 mod tally;

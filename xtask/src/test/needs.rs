@@ -16,9 +16,18 @@ use crate::outside;
 struct Need {
     program: &'static str,
     packages: &'static [&'static str],
-    /// Whether a program that links libraries does not do.
-    is_static: bool,
+    besides: Besides,
     what_for: &'static str,
+}
+
+/// What else a program must be or have.
+#[derive(Debug)]
+enum Besides {
+    Nothing,
+    /// It links no libraries.
+    Static,
+    /// This Python has a module, which Debian's has only with a package more.
+    Module(&'static str),
 }
 
 const NEEDS: &[Need] = &[
@@ -26,9 +35,16 @@ const NEEDS: &[Need] = &[
     // Debian 13 has a package of its own for the client; in Debian 12 it is part of docker.io.
     Need::new("docker", &["docker-cli", "docker.io"], "tests with a Docker engine"),
     Need::new("iptables", &["iptables"], "the engine's name service for containers"),
-    Need { is_static: true, ..Need::new("busybox", &["busybox-static"], "the images that tests make") },
+    Need {
+        besides: Besides::Static,
+        ..Need::new("busybox", &["busybox-static"], "the images that tests make")
+    },
     Need::new("skopeo", &["skopeo"], "tests with a second, independent registry client"),
     Need::new("aws", &["awscli"], "tests with the AWS CLI, an independent client of the emulator"),
+    Need {
+        besides: Besides::Module("ensurepip"),
+        ..Need::new("python3", &["python3-venv"], "tests with boto3 and the AWS CLI of version 1")
+    },
     Need::new("musl-gcc", &["musl-tools"], "programs without glibc"),
     Need::new("strace", &["strace"], "tests in which system calls fail"),
     Need::new("unshare", &["util-linux"], "tests with real host names, in namespaces of their own"),
@@ -36,11 +52,15 @@ const NEEDS: &[Need] = &[
 
 impl Need {
     const fn new(program: &'static str, packages: &'static [&'static str], what_for: &'static str) -> Self {
-        Self { program, packages, is_static: false, what_for }
+        Self { program, packages, besides: Besides::Nothing, what_for }
     }
 
     fn is_met(&self) -> bool {
-        outside::program(self.program).is_some_and(|file| !self.is_static || is_static(&file))
+        outside::program(self.program).is_some_and(|file| match self.besides {
+            Besides::Nothing => true,
+            Besides::Static => is_static(&file),
+            Besides::Module(name) => has_module(&file, name),
+        })
     }
 }
 
@@ -107,6 +127,12 @@ fn known_package(need: &Need) -> Option<&'static str> {
     need.packages.iter().find(is_known).copied()
 }
 
+/// Whether a Python can import a module.
+pub(super) fn has_module(python: &Path, name: &str) -> bool {
+    let import = outside::command(python).arg("-c").arg(format!("import {name}")).output();
+    import.is_ok_and(|output| output.status.success())
+}
+
 /// Whether a program needs no loader, and so runs in a container without libraries.
 fn is_static(program: &Path) -> bool {
     names_interpreter(program).is_ok_and(|names| !names)
@@ -134,6 +160,12 @@ mod tests {
         std::fs::write(&script, "#!/bin/sh\n").unwrap();
         assert!(!is_static(script.path()));
         assert!(!is_static(Path::new("/nonexistent")));
+    }
+
+    #[test]
+    fn what_is_no_python_has_no_modules() {
+        assert!(!has_module(Path::new("/bin/sh"), "sys"));
+        assert!(!has_module(Path::new("/nonexistent"), "sys"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use anyhow::Result;
 use super::children::Children;
 use super::classes::{self, Class};
 use super::engine::Engine;
+use super::python;
 use super::selection::Selection;
 use super::tally::Tally;
 use crate::musl::Musl;
@@ -105,6 +106,9 @@ impl Steps {
                     Some(_) => Ok(()),
                     None => Err("`aws` is not installed".to_owned()),
                 },
+                Class::Python => python::with_clients(&self.children)
+                    .map(|python| self.environment.push(("ECRU_TEST_PYTHON", python.into())))
+                    .map_err(|error| format!("there is no Python with the clients: {error:#}")),
                 Class::Skopeo => match outside::program("skopeo") {
                     Some(_) => Ok(()),
                     None => Err("`skopeo` is not installed".to_owned()),
