@@ -17,5 +17,5 @@ pub(crate) use gitlab::GitLab;
 pub use gitlab::{GitLabError, GitLabIssuer};
 pub use gitlab_claims::{GitLabClaims, SigningAlgorithm};
 pub use providers::{IdentityProvider, ProviderError};
-pub(crate) use providers::{Providers, WebIdentity};
+pub(crate) use providers::{Providers, WebIdentity, name_of_issuer};
 pub(crate) use token::{MAX_TOKEN, TokenRefusal};

@@ -25,6 +25,13 @@ pub struct IdentityProvider {
     pub keys: String,
 }
 
+impl IdentityProvider {
+    /// What is wrong with it by itself.
+    pub(crate) fn fault(&self) -> Option<ProviderError> {
+        understood(self).err()
+    }
+}
+
 /// An identity provider that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -131,7 +138,7 @@ fn understood(provider: &IdentityProvider) -> Result<Provider, ProviderError> {
 }
 
 /// An issuer's URL without scheme and final slash. AWS takes `https` only; without it, tests need no certificates.
-pub(super) fn name_of_issuer(issuer: &str) -> Option<&str> {
+pub(crate) fn name_of_issuer(issuer: &str) -> Option<&str> {
     let name = issuer.strip_prefix("https://").or_else(|| issuer.strip_prefix("http://"))?;
     let name = name.strip_suffix('/').unwrap_or(name);
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"?#\"<>".contains(&byte);

@@ -12,6 +12,7 @@ use super::written::{self, Mutability, Written};
 use super::{Seed, SeedError, SeededImage, SeededRegistry, SeededRepository, read_limited};
 use crate::accounts::{AccountId, PlaceError, Region, Registry, RegistryId};
 use crate::iam::policy::{Attached, Policy};
+use crate::oidc::{GitLabIssuer, IdentityProvider, name_of_issuer};
 use crate::options::Identity;
 use crate::registry::public::is_alias;
 use crate::store::{AppliedFor, CreationTemplate, MAX_FILTERS, RepositoryKey, TagMutability};
@@ -19,6 +20,9 @@ use crate::sts::is_role_name;
 
 /// The most that any policy of AWS takes ("Amazon ECR service quotas": 10,240 characters of at most 4 bytes).
 const MAX_POLICY_FILE: u64 = 40 * 1024;
+
+/// Dozens of large keys, where issuers have a few.
+const MAX_KEY_FILE: u64 = 64 * 1024;
 
 /// Understands the text of the seed file at `path`.
 pub(super) fn parse(content: &[u8], path: &Path) -> Result<Seed, SeedError> {
@@ -58,8 +62,13 @@ impl Meaning<'_> {
         }
         self.seed.public_aliases = aliases;
         self.seed.public_port = written.public_registry.map(|public| public.port);
+        if let Some(trust) = written.user.iter().find_map(|user| user.trust_policy.as_ref()) {
+            return Err(self.text.fault(trust.span(), "only roles have a trust policy"));
+        }
         self.seed.users = self.identities(written.user)?;
         self.seed.roles = self.identities(written.role)?;
+        self.seed.gitlab = written.gitlab.map(|gitlab| self.gitlab(gitlab)).transpose()?.unwrap_or_default();
+        self.seed.identity_providers = self.identity_providers(written.identity_provider)?;
         for registry in written.registry {
             let registry = self.registry(registry)?;
             self.seed.registries.push(registry);
@@ -86,9 +95,52 @@ impl Meaning<'_> {
             let policies = identity.policies.iter().map(|policy| self.policy(policy, Attached::Identity));
             let policies =
                 policies.map(|policy| Ok(policy?.text().to_owned())).collect::<Result<_, SeedError>>()?;
-            identities.push(Identity { account, name, policies, tags: identity.tags, trust_policy: None });
+            let trust = identity.trust_policy.map(|trust| self.policy(&trust, Attached::Role)).transpose()?;
+            let trust_policy = trust.map(|trust| trust.text().to_owned());
+            identities.push(Identity { account, name, policies, tags: identity.tags, trust_policy });
         }
         Ok(identities)
+    }
+
+    fn gitlab(&self, written: written::GitLab) -> Result<GitLabIssuer, SeedError> {
+        if let Some(issuer) = &written.issuer {
+            self.issuer(issuer)?;
+        }
+        let issuer = written.issuer.map(Spanned::into_inner);
+        Ok(GitLabIssuer { issuer, audiences: written.audiences })
+    }
+
+    fn identity_providers(
+        &mut self,
+        written: Vec<written::IdentityProvider>,
+    ) -> Result<Vec<IdentityProvider>, SeedError> {
+        // The emulated GitLab is an identity provider of every account.
+        let gitlab = self.seed.gitlab.issuer.as_deref().and_then(name_of_issuer).map(str::to_owned);
+        let mut seen = BTreeSet::new();
+        let mut providers = Vec::new();
+        for provider in written {
+            let account = self.account(provider.account.as_ref())?;
+            let name = self.issuer(&provider.issuer)?.to_owned();
+            let is_first = gitlab.as_ref() != Some(&name) && seen.insert((account, name));
+            self.once(&provider.issuer, is_first)?;
+            let keys = self.json(&provider.keys, "a key set", MAX_KEY_FILE)?;
+            let issuer = provider.issuer.into_inner();
+            let understood = IdentityProvider { account, issuer, audiences: provider.audiences, keys };
+            if let Some(fault) = understood.fault() {
+                return Err(self.text.fault(provider.keys.span(), fault));
+            }
+            providers.push(understood);
+        }
+        Ok(providers)
+    }
+
+    /// An issuer's name, if it can be one.
+    fn issuer<'a>(&self, written: &'a Spanned<String>) -> Result<&'a str, SeedError> {
+        name_of_issuer(written.get_ref()).ok_or_else(|| {
+            let message = format!("`{}` is not an issuer", written.get_ref());
+            let hint = "use a URL such as https://gitlab.example.com".to_owned();
+            self.text.fault_with_hint(written.span(), message, Some(hint))
+        })
     }
 
     fn registry(&mut self, written: written::Registry) -> Result<SeededRegistry, SeedError> {
@@ -161,23 +213,26 @@ impl Meaning<'_> {
         Ok(TagMutability { immutable: written == Mutability::Immutable, exclusions })
     }
 
-    /// A policy as the text of its JSON, as a table, or as `{ file = "…" }`.
     fn policy(&self, written: &Spanned<Value>, to: Attached) -> Result<Policy, SeedError> {
+        let json = self.json(written, "a policy", MAX_POLICY_FILE)?;
+        Policy::attached(&json, to).map_err(|error| self.text.fault(written.span(), error))
+    }
+
+    /// The text of a JSON document that is written as that, as a table, or as `{ file = "…" }`.
+    fn json(&self, written: &Spanned<Value>, what: &str, limit: u64) -> Result<String, SeedError> {
         let fault = |message: &dyn Display| self.text.fault(written.span(), message);
-        let json = match written.get_ref() {
-            Value::String(text) => text.clone(),
+        match written.get_ref() {
+            Value::String(text) => Ok(text.clone()),
             Value::Table(table) => match table.get("file") {
                 Some(Value::String(file)) if table.len() == 1 => {
                     let path = self.beside(Path::new(file));
-                    let text = read_limited(&path, MAX_POLICY_FILE).map_err(|error| fault(&error))?;
-                    String::from_utf8(text)
-                        .map_err(|_| fault(&format!("`{}` is not text", path.display())))?
+                    let text = read_limited(&path, limit).map_err(|error| fault(&error))?;
+                    String::from_utf8(text).map_err(|_| fault(&format!("`{}` is not text", path.display())))
                 }
-                _ => serde_json::to_string(table).map_err(|error| fault(&error))?,
+                _ => serde_json::to_string(table).map_err(|error| fault(&error)),
             },
-            _ => return Err(fault(&"a policy is a JSON text, a table, or `{ file = \"…\" }`")),
-        };
-        Policy::attached(&json, to).map_err(|error| fault(&error))
+            _ => Err(fault(&format!("{what} is a JSON text, a table, or `{{ file = \"…\" }}`"))),
+        }
     }
 
     fn beside(&self, path: &Path) -> std::path::PathBuf {
@@ -254,9 +309,38 @@ mod tests {
         assert_eq!(fault("[[role]]\nname = \"a b\"\n").0, 2);
         assert_eq!(fault("[[user]]\nname = \"a\"\n[[user]]\nname = \"a\"\n").0, 4);
         assert_eq!(fault("[[account]]\nid = \"000000000001\"\npublic_alias = \"A\"\n").0, 3);
+        assert_eq!(fault("[[user]]\nname = \"a\"\ntrust_policy = '{}'\n").0, 3);
+        assert_eq!(fault("[[role]]\nname = \"a\"\ntrust_policy = '{}'\n").0, 3);
+        assert!(fault("[gitlab]\nurl = \"\"\n").2.contains("unknown field `url`"));
+        assert_eq!(fault("[gitlab]\nissuer = \"gitlab\"\n").0, 2);
         assert_eq!(fault("x = é").0, 1);
         let not_text = parse(b"# a\n\xff", Path::new("s")).unwrap_err();
         assert!(matches!(not_text, SeedError::Fault { line: 2, column: 1, .. }), "{not_text:?}");
+    }
+
+    const KEY: &str = r#"{ kty = "EC", crv = "P-256", x = "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", y = "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM" }"#;
+
+    #[test]
+    fn an_identity_provider_has_an_issuer_and_keys() {
+        let provider = |issuer: &str, keys: &str| {
+            format!("[[identity_provider]]\nissuer = \"{issuer}\"\nkeys = {keys}\n")
+        };
+        let set = format!("{{ keys = [{KEY}] }}");
+        let good = provider("https://ci.example.com", &set);
+        let seed = parsed(&good).unwrap();
+        assert_eq!(seed.identity_providers[0].issuer, "https://ci.example.com");
+        assert!(seed.identity_providers[0].keys.contains("P-256"));
+
+        let (line, column, message) = fault(&provider("ci.example.com", &set));
+        assert_eq!((line, column), (2, 10));
+        assert_eq!(message, "`ci.example.com` is not an issuer");
+        for keys in ["{ keys = [] }", "'no JSON'", "1", "{ file = \"none.json\" }"] {
+            assert_eq!(fault(&provider("https://ci.example.com", keys)).0, 3, "{keys}");
+        }
+        assert_eq!(fault(&format!("{good}{good}")).0, 5);
+        let gitlab = "[gitlab]\nissuer = \"https://ci.example.com/\"\n";
+        assert_eq!(fault(&format!("{good}{gitlab}")).0, 2);
+        assert!(fault(&format!("{good}jwks = 1\n")).2.contains("unknown field `jwks`"));
     }
 
     #[test]
@@ -281,6 +365,9 @@ mod tests {
         assert!(matches!(parse(missing.as_bytes(), &path), Err(SeedError::Fault { line: 3, .. })));
     }
 
+    const KEYS: &str = "(id|account|name|region|port|policies|policy|trust_policy|issuer|audiences|keys|tags|from|\
+                        prefix|mutability|public|x)";
+
     proptest! {
         #[test]
         fn any_text_is_a_seed_or_an_error(text in any::<String>(), bytes: Vec<u8>) {
@@ -290,8 +377,8 @@ mod tests {
 
         #[test]
         fn any_table_is_a_seed_or_an_error(
-            table in "(account|user|role|registry|repository|repository.image|registry.template|other)",
-            key in "(id|account|name|region|port|policies|policy|tags|from|prefix|mutability|public|x)",
+            table in "(account|user|role|identity_provider|registry|repository|repository.image|registry.template|other)",
+            key in KEYS,
             value in "([\"']?[ -~]{0,20}[\"']?|\\[[ -~]{0,20}\\]|\\{[ -~]{0,20}\\}|[0-9-]{1,9})",
         ) {
             let _ = parsed(&format!("[[{table}]]\nname = \"ab\"\n{key} = {value}\n"));

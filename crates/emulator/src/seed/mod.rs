@@ -19,6 +19,7 @@ use crate::accounts::{AccountId, Registry, RegistryId};
 use crate::cloud::Cloud;
 use crate::iam::condition::Tags;
 use crate::iam::policy::Policy;
+use crate::oidc::{GitLabIssuer, IdentityProvider};
 use crate::options::{Identity, Options, RegistryAt};
 use crate::registry::names::Tag;
 use crate::store::{CreationTemplate, RepositoryKey, Settings, StoreError, TagMutability, TemplatePrefix};
@@ -36,6 +37,8 @@ pub struct Seed {
     public_port: Option<u16>,
     users: Vec<Identity>,
     roles: Vec<Identity>,
+    identity_providers: Vec<IdentityProvider>,
+    gitlab: GitLabIssuer,
     registries: Vec<SeededRegistry>,
     repositories: Vec<SeededRepository>,
 }
@@ -78,12 +81,15 @@ impl Seed {
         meaning::parse(&text, path)
     }
 
-    /// Adds accounts, users, roles and ports to the options of an emulator to be, and to its certificate, if it serves
+    /// Adds accounts, users, roles, identity providers and ports to the options of an emulator to be, and to its certificate, if it serves
     /// TLS, the names of all registries that are mentioned.
     pub fn add_to(&self, options: &mut Options) {
         options.accounts.extend(self.accounts.iter().copied());
         options.users.extend(self.users.iter().cloned());
         options.roles.extend(self.roles.iter().cloned());
+        options.identity_providers.extend(self.identity_providers.iter().cloned());
+        options.gitlab.issuer = options.gitlab.issuer.take().or_else(|| self.gitlab.issuer.clone());
+        options.gitlab.audiences.extend(self.gitlab.audiences.iter().cloned());
         let aliases = self.public_aliases.iter().map(|(alias, account)| (alias.clone(), *account));
         options.public_aliases.extend(aliases);
         options.public_port = options.public_port.or(self.public_port);

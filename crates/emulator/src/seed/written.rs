@@ -16,6 +16,9 @@ pub(super) struct Written {
     pub(super) user: Vec<Identity>,
     #[serde(default)]
     pub(super) role: Vec<Identity>,
+    #[serde(default)]
+    pub(super) identity_provider: Vec<IdentityProvider>,
+    pub(super) gitlab: Option<GitLab>,
     pub(super) public_registry: Option<PublicRegistry>,
     #[serde(default)]
     pub(super) registry: Vec<Registry>,
@@ -39,6 +42,28 @@ pub(super) struct Identity {
     pub(super) policies: Vec<Spanned<Value>>,
     #[serde(default)]
     pub(super) tags: BTreeMap<String, String>,
+    /// Of roles only.
+    pub(super) trust_policy: Option<Spanned<Value>>,
+}
+
+/// An issuer of tokens, with the key set that AWS would fetch from it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IdentityProvider {
+    pub(super) account: Option<Spanned<String>>,
+    pub(super) issuer: Spanned<String>,
+    #[serde(default)]
+    pub(super) audiences: Vec<String>,
+    pub(super) keys: Spanned<Value>,
+}
+
+/// The emulated GitLab.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GitLab {
+    pub(super) issuer: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) audiences: Vec<String>,
 }
 
 #[derive(Deserialize)]

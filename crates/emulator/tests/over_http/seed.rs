@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use ecru_emulator::{CrossAccount, Options, Seed, SeedError, TlsOptions};
+use ecru_emulator::{
+    CrossAccount, GitLabClaims, GitLabIssuer, Options, Seed, SeedError, SigningAlgorithm, TlsOptions,
+};
 use hyper::Method;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -10,6 +12,7 @@ use serde_json::json;
 use crate::client::Call;
 use crate::signer::Signer;
 use crate::stage::{INDEX, Stage, account, digest_of};
+use crate::web_identity::exchange;
 
 const SHARED: &str = "000000000001.dkr.ecr.eu-west-1.amazonaws.com";
 
@@ -78,6 +81,38 @@ async fn the_example_is_what_it_says() {
     stage.create("untagged");
     assert_eq!(call(Method::GET, main, "/v2/team/app/tags/list", &deploy).await.status, 200);
     assert_eq!(call(Method::GET, main, "/v2/untagged/tags/list", &deploy).await.status, 403);
+    // It is not for account 1, and of the jobs of GitLab for those on `main`.
+    let assume = "Action=AssumeRole&RoleArn=arn:aws:iam::000000000000:role/deploy&RoleSessionName=job";
+    assert_eq!(stage.sts(&stage.signer(1, "us-east-1", "sts"), assume).await.status, 403);
+    let main = GitLabClaims { algorithm: SigningAlgorithm::Es256, ..GitLabClaims::default() };
+    let feature = GitLabClaims { git_ref: "feature".into(), ..main.clone() };
+    for (claims, status) in [(main, 200), (feature, 403)] {
+        let token = stage.emulator.gitlab_id_token(&claims).unwrap();
+        let role = "arn:aws:iam::000000000000:role/deploy";
+        assert_eq!(exchange(&stage, role, token.expose_secret(), &[]).await.status, status);
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_is_trusted_by_the_keys_in_a_file() {
+    let issuer = "https://ci.example.com";
+    let gitlab = GitLabIssuer { issuer: Some(issuer.into()), ..GitLabIssuer::default() };
+    let origin = Stage::with(Options { gitlab, ..Options::default() }).await;
+    let keys = Call::get(origin.main(), "/gitlab/oauth/discovery/keys").send().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("keys.json"), &keys.body).unwrap();
+    let text = format!(
+        "[[identity_provider]]\naccount = \"000000000001\"\nissuer = \"{issuer}\"\n\
+         audiences = [\"sts\"]\nkeys = {{ file = \"keys.json\" }}\n"
+    );
+    let stage = seeded(&written(folder.path(), &text).unwrap(), Options::default()).await;
+    for (audience, account, status) in [("sts", 1, 200), ("sts", 0, 400), ("other", 1, 400)] {
+        let claims = GitLabClaims { audience: audience.into(), ..GitLabClaims::default() };
+        let token = origin.emulator.gitlab_id_token(&claims).unwrap();
+        let role = format!("arn:aws:iam::00000000000{account}:role/any");
+        let answer = exchange(&stage, &role, token.expose_secret(), &[]).await;
+        assert_eq!(answer.status, status, "{audience} {account}");
+    }
 }
 
 #[tokio::test]
