@@ -218,6 +218,12 @@ pub struct EmulateArgs {
     /// Push the images that the examples use, made from files of this machine
     #[arg(long)]
     pub example_images: bool,
+    /// How the instance metadata answers
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = ImdsMode::V2)]
+    pub imds: ImdsMode,
+    /// Where clients find an identity: decides which variables are printed, or given to the command
+    #[arg(long, value_name = "IDENTITY", value_enum, default_value_t = EmulatedIdentity::Instance)]
+    pub identity: EmulatedIdentity,
     /// Let something go wrong, such as ecr:GetAuthorizationToken=latency:200ms,count:3; may be repeated
     #[arg(long = "fault", value_name = "RULE")]
     pub faults: Vec<String>,
@@ -230,9 +236,49 @@ pub struct EmulateArgs {
     /// Print addresses and variables as one JSON object
     #[arg(long, conflicts_with = "command")]
     pub json: bool,
-    /// Run this command on emulated AWS, as the emulated instance, and end with it
+    /// Run this command on emulated AWS, with that identity and no other, and end with it
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
+}
+
+/// How the emulated instance metadata answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ImdsMode {
+    /// Version 2 only.
+    V2,
+    /// Both versions.
+    #[value(name = "v1-and-v2")]
+    V1AndV2,
+    /// Version 1 only, as of before there was another.
+    V1,
+    /// No answer with a token arrives, as behind a network hop too many.
+    HopLimit,
+    /// The same, but what needs no token arrives.
+    #[value(name = "hop-limit-v1-and-v2")]
+    HopLimitV1AndV2,
+    /// Version 2, on an instance without a role.
+    NoRole,
+    /// Switched off: 403.
+    Disabled,
+    /// No instance: 404.
+    Absent,
+}
+
+/// Where clients of the emulator find an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EmulatedIdentity {
+    /// In the instance metadata.
+    Instance,
+    /// In environment variables with a user's keys.
+    Keys,
+    /// At the endpoint of ECS.
+    Ecs,
+    /// At the endpoint of EKS.
+    Eks,
+    /// In a file with the ID token of a job of the emulated GitLab.
+    WebIdentity,
+    /// Nowhere.
+    None,
 }
 
 /// `ecru demo`

@@ -120,6 +120,23 @@ fn unknown_key_in_a_seed() {
 }
 
 #[test]
+fn unknown_identity() {
+    shows("unknown_identity", &Sandbox::new(), &["emulate", "--port", "0", "--identity", "profile"]);
+}
+
+#[test]
+fn unknown_mode_of_instance_metadata() {
+    shows("unknown_imds_mode", &Sandbox::new(), &["emulate", "--port", "0", "--imds", "v3"]);
+}
+
+#[test]
+fn trust_policy_of_a_user_in_a_seed() {
+    let sandbox = Sandbox::new();
+    write(&sandbox, "seed.toml", "[[user]]\nname = \"ci\"\ntrust_policy = \"{}\"\n");
+    shows("trust_policy_of_a_user", &sandbox, &["emulate", "--port", "0", "--seed", "seed.toml"]);
+}
+
+#[test]
 fn image_of_a_seed_that_is_not_there() {
     let sandbox = Sandbox::new();
     let text = "[[repository]]\nname = \"team/app\"\n[[repository.image]]\nfrom = \"none.tar\"\n";

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Output, Stdio};
 
-use ecru_testkit::Sandbox;
+use ecru_testkit::{Sandbox, snapshot_settings};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// `ecru emulate` on free ports, with `arguments` after that.
@@ -141,6 +141,57 @@ fn the_helper_works_for_the_command_without_any_setting() {
     let output = output(emulate(&sandbox, &["--", "/bin/sh", "-c", script]));
     assert!(text(&output.stdout).contains("ecru-emulator."), "{output:?}");
     assert!(output.status.success());
+}
+
+/// The `AWS_…` variables of a command with this identity, without what differs from run to run.
+fn variables_with(identity: &str, sandbox: &Sandbox) -> String {
+    let arguments = ["--identity", identity, "--", "/bin/sh", "-c", "env | grep ^AWS_ | sort"];
+    let output = output(emulate(sandbox, &arguments));
+    assert!(output.status.success(), "{output:?}");
+    text(&output.stdout)
+}
+
+#[test]
+fn an_identity_is_given_to_the_command_by_variables() {
+    for identity in ["instance", "keys", "ecs", "eks", "web-identity", "none"] {
+        let sandbox = Sandbox::new();
+        let variables = variables_with(identity, &sandbox);
+        let mut settings = snapshot_settings(sandbox.root());
+        settings.add_filter(r"/tmp/[^/\n]+/", "/tmp/[TEMPORARY]/");
+        settings.add_filter(r"ecru-emulator-task-[^\n]+", "ecru-emulator-task-[TOKEN]");
+        settings.add_filter(r"/ecs/credentials/[^\n]+", "/ecs/credentials/[ID]");
+        settings.bind(|| insta::assert_snapshot!(identity, variables));
+    }
+}
+
+#[test]
+fn the_helper_finds_each_identity() {
+    let sandbox = Sandbox::new();
+    let script = "echo 000000000000.dkr.ecr.us-east-1.amazonaws.com | docker-credential-ecr-login get";
+    for identity in ["keys", "ecs", "eks", "web-identity"] {
+        let output = output(emulate(&sandbox, &["--identity", identity, "--", "/bin/sh", "-c", script]));
+        assert!(text(&output.stdout).contains("ecru-emulator."), "{identity}: {output:?}");
+    }
+    for arguments in [["--identity", "none"], ["--imds", "no-role"], ["--imds", "absent"]] {
+        let arguments = [&arguments[..], &["--", "/bin/sh", "-c", script]].concat();
+        let output = output(emulate(&sandbox, &arguments));
+        assert!(!output.status.success() && !text(&output.stdout).contains("ecru-emulator."), "{output:?}");
+    }
+}
+
+#[test]
+fn an_identity_is_printed_with_the_endpoints() {
+    let sandbox = Sandbox::new();
+    let mut command = emulate(&sandbox, &["--identity", "keys"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let printed: Vec<_> = lines.take_while(|line| !line.starts_with("# The identity is")).collect();
+    for line in ["export AWS_ACCESS_KEY_ID='AKIAECRUEMULATOR0000'", "export AWS_EC2_METADATA_DISABLED='true'"]
+    {
+        assert!(printed.iter().any(|printed| printed == line), "{printed:?}");
+    }
+    signal(&child, Signal::TERM);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use ecru_emulator::{
 use tokio_util::sync::CancellationToken;
 
 use super::emulate_around::{self, identity_variables};
+use super::emulate_identity;
 use crate::args::EmulateArgs;
 use crate::error::CommandError;
 use crate::example_images::rootfs::Ingredients;
@@ -29,10 +30,11 @@ pub(super) async fn run(
     let screen = Screen::on_stderr(true);
     let temporary = temporary_folder()?;
     let stage = start(args, outside, temporary.path(), &screen).await?;
+    let variables = emulate_identity::variables(&stage, args.identity)?;
     if args.json {
-        screen.print(&json(&stage));
+        screen.print(&json(&stage, variables));
     } else {
-        for line in lines(&stage) {
+        for line in lines(&stage, &variables, emulate_identity::remark(args.identity)) {
             screen.print(&line);
         }
     }
@@ -52,7 +54,9 @@ pub(super) async fn run_around_command(args: &EmulateArgs, outside: &Outside) ->
     if let Some(address) = stage.emulator().addresses().control {
         screen.line(&format!("control address: http://{address}"));
     }
-    let exit_code = emulate_around::exit_code_of(&args.command, &stage, outside, temporary.path()).await;
+    let variables = emulate_identity::variables(&stage, args.identity)?;
+    let environment = emulate_around::environment(&stage, variables, outside, temporary.path());
+    let exit_code = emulate_around::exit_code_of(&args.command, &stage, &environment).await;
     stage.stop().await;
     exit_code
 }
@@ -109,6 +113,7 @@ fn options(args: &EmulateArgs, state: Option<PathBuf>) -> Result<Options, Comman
         state_dir: state,
         faults: args.faults.iter().map(|rule| fault(rule)).collect::<Result<_, _>>()?,
         control: args.control,
+        instance_metadata: args.imds.into(),
         cross_account: if args.deny_cross_account { CrossAccount::Deny } else { CrossAccount::Allow },
         ..Options::default()
     })
@@ -188,16 +193,16 @@ async fn push_example_images(
     Ok(())
 }
 
-fn json(stage: &Stage) -> String {
+fn json(stage: &Stage, variables: Vec<(String, String)>) -> String {
     let variables: serde_json::Map<String, serde_json::Value> =
-        stage.variables().into_iter().map(|(name, value)| (name, value.into())).collect();
+        variables.into_iter().map(|(name, value)| (name, value.into())).collect();
     serde_json::json!({ "addresses": stage.emulator().addresses(), "environment": variables }).to_string()
 }
 
-fn lines(stage: &Stage) -> Vec<String> {
+fn lines(stage: &Stage, variables: &[(String, String)], remark: &str) -> Vec<String> {
     let addresses = stage.emulator().addresses();
     let mut lines = vec!["# Emulated AWS; stop it with Ctrl-C. In the shell of its clients:".to_owned()];
-    lines.extend(stage.variables().iter().map(|(name, value)| format!("export {name}='{value}'")));
+    lines.extend(variables.iter().map(|(name, value)| format!("export {name}='{value}'")));
     lines.extend(addresses.registries.iter().map(|(host, local)| format!("# {local} stands for {host}")));
     if let Some(tls) = &addresses.tls {
         lines.push(format!("# TLS at {}; its authority: {}", tls.main, tls.ca.display()));
@@ -205,7 +210,7 @@ fn lines(stage: &Stage) -> Vec<String> {
     if let Some(address) = &addresses.control {
         lines.push(format!("# control address: http://{address}"));
     }
-    lines.push("# An identity comes from the emulated instance metadata, so no keys are needed.".to_owned());
+    lines.push(format!("# {remark}"));
     lines
 }
 

@@ -1,4 +1,4 @@
-//! `ecru emulate -- COMMAND`: a command on emulated AWS, as the emulated instance and as nobody else.
+//! `ecru emulate -- COMMAND`: a command on emulated AWS, with an emulated identity and no other.
 
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal as _;
@@ -53,16 +53,21 @@ pub(super) fn identity_variables(outside: &Outside) -> Vec<&'static str> {
     IDENTITY_VARIABLES.iter().filter(|(name, own)| is_real(name, own)).map(|(name, _)| *name).collect()
 }
 
-/// The environment of the command: this process' own, with emulated AWS in place of every other AWS setting but the
-/// region.
-fn environment(stage: &Stage, outside: &Outside, folder: &Path) -> Outside {
+/// The environment of the command: this process' own, with these variables of emulated AWS in place of every other AWS
+/// setting but the region.
+pub(super) fn environment(
+    stage: &Stage,
+    variables: Vec<(String, String)>,
+    outside: &Outside,
+    folder: &Path,
+) -> Outside {
     let region = REGION_VARIABLES.iter().find_map(|name| outside.variable(name)).map(OsStr::to_owned);
     let region = region.unwrap_or_else(|| DEFAULT_REGION.into());
     let mut path = stage.programs().as_os_str().to_owned();
     path.push(":");
     path.push(outside.search_path());
     let clean = outside.clone().without_prefix("AWS_").without_prefix("ECRU_").with("PATH", path);
-    // Files that do not exist, so that nobody's own come before the instance's role.
+    // Files that do not exist, so that nobody's own come before the emulated identity.
     let clean = clean
         .with("AWS_CONFIG_FILE", folder.join("no-aws-config"))
         .with("AWS_SHARED_CREDENTIALS_FILE", folder.join("no-aws-credentials"));
@@ -75,18 +80,16 @@ fn environment(stage: &Stage, outside: &Outside, folder: &Path) -> Outside {
         outside.with(name, hosts)
     });
     let placed = REGION_VARIABLES.iter().fold(direct, |outside, name| outside.with(name, region.clone()));
-    stage.variables().into_iter().fold(placed, |outside, (name, value)| outside.with(&name, value))
+    variables.into_iter().fold(placed, |outside, (name, value)| outside.with(&name, value))
 }
 
 /// Runs the command to its end and returns its exit code, 128 more than its signal if one ended it.
 pub(super) async fn exit_code_of(
     command: &[OsString],
     stage: &Stage,
-    outside: &Outside,
-    folder: &Path,
+    environment: &Outside,
 ) -> Result<u8, CommandError> {
     let Some((program, arguments)) = command.split_first() else { return Ok(exit_code::OK) };
-    let environment = environment(stage, outside, folder);
     // The listeners come first, so that no signal finds a command without them.
     let mut signals = Signals::listen().map_err(|error| not_run(program, &error))?;
     let mut child = tokio::process::Command::new(program)

@@ -4,6 +4,7 @@ mod check;
 pub(crate) mod demo_guest;
 mod emulate;
 mod emulate_around;
+mod emulate_identity;
 mod explain;
 mod run;
 
