@@ -44,9 +44,10 @@ impl Containers {
         Self {
             role_arn: format!("arn:aws:iam::{account}:role/{role}"),
             account,
-            // ECS names sessions after their task, EKS after the cluster and the pod.
+            // The form of a task's identifier. What ECS names its sessions is not documented.
             task: session(&task_id.replace('-', "")),
-            pod: session("eks-ecru-emulator-pod"),
+            // `eks-<cluster>-<pod>-<UUID>` (Amazon EKS API reference, AssumedRoleUser).
+            pod: session(&format!("eks-ecru-emulator-pod-{}", seal.uuid())),
             task_id,
             task_token: token("task"),
             pod_token: token("pod"),

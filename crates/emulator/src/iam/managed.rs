@@ -1,5 +1,5 @@
-//! Managed policies of AWS, by ARN ("AWS managed policies for Amazon Elastic Container Registry", Amazon ECR user
-//! guide; AWS managed policy reference).
+//! Managed policies of AWS, by ARN. What they allow is what the AWS managed policy reference shows: version 1 of
+//! PullOnly, version 3 of ReadOnly and of PowerUser.
 
 use serde_json::json;
 
@@ -46,8 +46,8 @@ fn actions(name: &str) -> Option<Vec<&'static str>> {
         "AmazonEC2ContainerRegistryPullOnly" => PULL.to_vec(),
         "AmazonEC2ContainerRegistryReadOnly" => READ.to_vec(),
         "AmazonEC2ContainerRegistryPowerUser" => [READ.as_slice(), &PUSH].concat(),
-        // The real one also allows to look up CloudTrail's events and to make a role for replication: services that
-        // are not emulated.
+        // The one of AWS also allows `cloudtrail:LookupEvents` and `iam:CreateServiceLinkedRole` ("AWS managed policies
+        // for Amazon Elastic Container Registry", Amazon ECR user guide): services that are not emulated.
         "AmazonEC2ContainerRegistryFullAccess" => vec!["ecr:*"],
         "AdministratorAccess" => vec!["*"],
         _ => return None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
-/// How a token begins before it was issued, as GitLab's do.
+/// How many seconds before its issue a token begins to hold (`NOT_BEFORE_TIME` in `lib/gitlab/ci/jwt.rb` of GitLab).
 const BEGINS_BEFORE_ISSUE: i64 = 5;
 
 /// How a token is signed.
@@ -41,7 +41,8 @@ pub struct GitLabClaims {
     pub job_id: u64,
     /// `environment`, if the job has one.
     pub environment: Option<String>,
-    /// How long the token holds: for GitLab the time limit of the job, or five minutes without one.
+    /// How long the token holds: for GitLab the time limit of the job, or five minutes without one
+    /// (`lib/gitlab/ci/jwt.rb`).
     pub lifetime: Duration,
     /// How it is signed.
     pub algorithm: SigningAlgorithm,

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::seal::Seal;
 
-/// The length that GitLab's own keys have.
+/// The length of the keys that GitLab makes (`config/initializers/01_secret_token.rb`).
 const RSA_BITS: usize = 2048;
 
 /// A key could not be made, or does not sign.

@@ -38,7 +38,7 @@ pub(super) fn assume_role(cloud: &Cloud, parameters: &Parameters) -> Result<Outp
     let keys = session::open(cloud, &role, name, scope, lifetime);
     let output = session::answer(Output::of("AssumeRoleWithWebIdentity"), &keys, &role, name)
         .element("SubjectFromWebIdentityToken", &identity.subject)
-        // The API reference promises the claim `iss`; what STS answers is the ARN of the provider.
+        // The API reference promises the claim `iss`; an answer shown in spiffe/spiffe.io pull request 110 has the ARN.
         .element("Provider", &identity.provider_arn())
         .element("Audience", &identity.audience);
     Ok(match packed {
