@@ -15,6 +15,8 @@ use crate::stage::{Hands, Stage, credential_in, digest_of};
 static TURN: Mutex<()> = Mutex::const_new(());
 
 const COMMAND_DEADLINE: Duration = Duration::from_secs(120);
+/// How many images of a test are built on one another at most.
+const MOST_GENERATIONS: usize = 3;
 
 pub(crate) const PULL: [&str; 3] =
     ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"];
@@ -104,9 +106,12 @@ impl Shop {
     pub(crate) fn remove_images(&self) {
         let person = self.stranger("cleaner");
         let mine = format!("reference={}", self.image("*/*"));
-        let listed = person.docker(&["image", "ls", "--quiet", "--filter", &mine]);
-        for image in listed.stdout.lines() {
-            person.docker(&["image", "rm", "--force", image]);
+        // An image that another was built on goes only after that one, and images of one second have no order.
+        for _ in 0..MOST_GENERATIONS {
+            let listed = person.docker(&["image", "ls", "--quiet", "--filter", &mine]);
+            for image in listed.stdout.lines() {
+                person.docker(&["image", "rm", "--force", image]);
+            }
         }
     }
 
