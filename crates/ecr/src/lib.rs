@@ -1,5 +1,6 @@
 //! What AWS says: registry host names, identity, ECR tokens and their cache.
 
+pub mod access;
 pub mod cache;
 pub mod clock;
 pub mod config;
@@ -8,6 +9,7 @@ pub mod environment;
 mod files;
 mod glob;
 pub mod identity;
+pub mod last_failure;
 pub mod mint;
 pub mod registry;
 pub mod token;

@@ -4,16 +4,15 @@ use std::path::Path;
 
 use ecru_docker::credential_helper::message::{Credential, ServerList};
 use ecru_docker::credential_helper::serve::{Failure, Helper};
-use ecru_ecr::cache::{Cache, Cached};
+use ecru_ecr::access::{Access, Tokens};
 use ecru_ecr::clock::system_time;
 use ecru_ecr::config::{
-    ChoiceError, Config, ConfigError, OnError, PolicyError, Request, SYSTEM_FILE, Source,
+    Choice, ChoiceError, ChosenBy, Config, ConfigError, OnError, PolicyError, Request, SYSTEM_FILE, Source,
 };
 use ecru_ecr::deadlines::Deadlines;
 use ecru_ecr::environment::Environment;
 use ecru_ecr::identity::selection::Selection;
-use ecru_ecr::identity::{Identity, MachineFiles};
-use ecru_ecr::mint::Mint;
+use ecru_ecr::last_failure::{LastFailure, LastFailures};
 use ecru_ecr::registry::Registry;
 use ecru_ecr::token::{TokenError, TokenSource};
 
@@ -50,19 +49,8 @@ impl EcrHelper {
         })
     }
 
-    fn cache(&self, config: &Config, selection: &Selection) -> Option<Cache> {
-        let identity = Identity::selected(selection, &self.environment, &MachineFiles::of_this_machine());
-        let cache = Cache::new(&self.environment, &identity, system_time)?;
-        Some(cache.with_partitions(config.partitions().clone()))
-    }
-
-    /// The cache with AWS behind it.
-    fn source(&self, config: &Config, selection: &Selection, notes: &mut Vec<String>) -> Cached<Mint> {
-        let deadlines = self.deadlines(notes);
-        let mint = Mint::new(self.environment.clone(), deadlines.mint, system_time)
-            .with_identity(selection.clone())
-            .with_partitions(config.partitions().clone());
-        Cached::new(mint, self.cache(config, selection), deadlines.lock_wait)
+    fn access<'a>(&'a self, config: &'a Config) -> Access<'a> {
+        Access { config, environment: &self.environment, clock: system_time }
     }
 
     fn others<'a>(&'a self, config: &'a Config, notes: &mut Vec<String>) -> Others<'a> {
@@ -75,9 +63,8 @@ impl EcrHelper {
         Others::new(fallback, &self.environment, lock_wait + mint)
     }
 
-    fn choice(&self, config: &Config, request: &Request) -> Result<Selection, ChoiceError> {
-        let choice = config.choice(request, self.profile.as_deref(), &self.environment)?;
-        Ok(choice.selection)
+    fn choice(&self, config: &Config, request: &Request) -> Result<Choice, ChoiceError> {
+        config.choice(request, self.profile.as_deref(), &self.environment)
     }
 
     /// The registries in the cache, each with the identity that is meant for it.
@@ -90,23 +77,23 @@ impl EcrHelper {
         }
         let registries = selections.into_iter().flat_map(|selection| {
             let registries =
-                self.cache(config, selection).map(|cache| cache.registries()).unwrap_or_default();
+                self.access(config).cache(selection).map(|cache| cache.registries()).unwrap_or_default();
             registries.into_iter().filter(move |registry| {
                 let request = Request { registry: registry.clone(), path: String::new() };
-                self.choice(config, &request).is_ok_and(|chosen| chosen == *selection)
+                self.choice(config, &request).is_ok_and(|chosen| chosen.selection == *selection)
             })
         });
         registries.collect()
     }
 
     /// The identity where no registry is known yet.
-    fn own_selection(&self, config: &Config) -> Result<Selection, ChoiceError> {
-        config.own_choice(self.profile.as_deref(), &self.environment).map(|choice| choice.selection)
+    fn own_choice(&self, config: &Config) -> Result<Choice, ChoiceError> {
+        config.own_choice(self.profile.as_deref(), &self.environment)
     }
 
     /// The registry of the principal's own account, and its token kept for the `get` that will follow.
-    fn own_registry(source: &Cached<Mint>, notes: &mut Vec<String>) -> Option<Registry> {
-        let (registry, token) = match source.source().own() {
+    fn own_registry(tokens: &Tokens, notes: &mut Vec<String>) -> Option<Registry> {
+        let (registry, token) = match tokens.source().source().own() {
             Ok(own) => own,
             Err(error) => {
                 notes
@@ -114,7 +101,7 @@ impl EcrHelper {
                 return None;
             }
         };
-        if let Some(Err(warning)) = source.cache().map(|cache| cache.put(&registry, &token)) {
+        if let Some(Err(warning)) = tokens.cache().map(|cache| cache.put(&registry, &token)) {
             notes.push(warning.to_string());
         }
         Some(registry)
@@ -170,11 +157,12 @@ impl Helper for EcrHelper {
             Err(error) => return Err(Failure::not_found().because(error.to_string())),
         };
         let registry = &request.registry;
-        config.permit(registry).map_err(|error| policy_failure(&error, registry))?;
-        let selection = self.choice(&config, &request).map_err(|error| choice_failure(&error))?;
-        let source = self.source(&config, &selection, notes);
-        let token = source.token(registry);
-        notes.extend(source.take_warnings().iter().map(ToString::to_string));
+        let access = self.access(&config);
+        config.permit(registry).map_err(|error| policy_failure(&error, registry, access.failures()))?;
+        let choice = self.choice(&config, &request).map_err(|error| choice_failure(&error))?;
+        let tokens = access.tokens(&choice, self.deadlines(notes));
+        let token = tokens.token(registry);
+        notes.extend(tokens.take_warnings().iter().map(ToString::to_string));
         let token = token.map_err(|error| token_failure(&error, registry, config.on_error()))?;
         Ok(Credential { server_url: server.to_owned(), username: token.username, secret: token.secret })
     }
@@ -188,19 +176,19 @@ impl Helper for EcrHelper {
                 return Ok(ServerList::new());
             }
         };
-        let own = self.own_selection(&config).unwrap_or_else(|error| {
+        let own = self.own_choice(&config).unwrap_or_else(|error| {
             notes.push(error.to_string());
-            Selection::default()
+            Choice { selection: Selection::default(), by: ChosenBy::Default }
         });
         let is_permitted =
             |server: &str| config.registry(server).is_ok_and(|registry| config.permit(&registry).is_ok());
         let mut servers: Vec<String> = config.registries().iter().map(Registry::host).collect();
         servers.extend(config.aliases().keys().map(ToString::to_string));
         servers.extend(config.rules().iter().filter_map(|rule| rule.pattern.server()).map(str::to_owned));
-        servers.extend(self.cached_registries(&config, &own).iter().map(Registry::host));
+        servers.extend(self.cached_registries(&config, &own.selection).iter().map(Registry::host));
         if servers.is_empty() {
-            let source = self.source(&config, &own, notes);
-            servers.extend(Self::own_registry(&source, notes).map(|registry| registry.host()));
+            let tokens = self.access(&config).tokens(&own, self.deadlines(notes));
+            servers.extend(Self::own_registry(&tokens, notes).map(|registry| registry.host()));
         }
         servers.retain(|server| is_permitted(server));
         let mut list = self.others(&config, notes).list(notes);
@@ -223,7 +211,11 @@ fn config_failure(error: &ConfigError) -> Failure {
 }
 
 /// What the machine's policy forbids is not here, as far as the caller is concerned.
-fn policy_failure(error: &PolicyError, registry: &Registry) -> Failure {
+fn policy_failure(error: &PolicyError, registry: &Registry, failures: Option<LastFailures>) -> Failure {
+    if let Some(failures) = failures {
+        // Whether it is kept makes no difference to the answer.
+        let _ = failures.keep(&LastFailure::of_policy(registry, error, system_time()));
+    }
     Failure::not_found().because(format!("{registry}: {error}")).with_hint(error.hint())
 }
 

@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -31,39 +31,50 @@ const MAX_LISTED: usize = 10_000;
 /// How many names are tried for a temporary file.
 const MAX_TEMPORARY_NAMES: u32 = 16;
 
+/// The directory below it with the records of failures.
+const FAILURES: &str = "failures";
+
 /// The directory with the entries. It need not exist.
 #[derive(Debug)]
-pub(super) struct Directory {
+pub(crate) struct Directory {
     path: PathBuf,
+    /// How old its files can get.
+    max_age: Duration,
     /// The directory above it that must exist: ecru does not make home directories.
     anchor: Option<PathBuf>,
 }
 
 /// The held lock of an entry.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     key: Key,
     /// Closing the file lets the lock go.
     _file: File,
 }
 
 impl Directory {
-    pub(super) fn chosen_by(environment: &Environment) -> Option<Self> {
+    pub(crate) fn chosen_by(environment: &Environment) -> Option<Self> {
         let home = environment.home();
         if let Some(chosen) = environment.path(DIRECTORY_VARIABLE) {
             let path = match (chosen.strip_prefix("~"), &home) {
                 (Ok(below_home), Some(home)) => home.join(below_home),
                 _ => chosen,
             };
-            return Some(Self { path: path.join("ecru"), anchor: None });
+            return Some(Self { path: path.join("ecru"), max_age: MAX_LIFETIME, anchor: None });
         }
         let caches = environment.xdg("XDG_CACHE_HOME", ".cache")?;
         let anchor = home.filter(|home| caches.starts_with(home));
-        Some(Self { path: caches.join("ecru"), anchor })
+        Some(Self { path: caches.join("ecru"), max_age: MAX_LIFETIME, anchor })
+    }
+
+    /// The directory of the records of failures, which are kept for `max_age`, below that of the tokens.
+    pub(crate) fn of_failures(environment: &Environment, max_age: Duration) -> Option<Self> {
+        let Self { path, anchor, .. } = Self::chosen_by(environment)?;
+        Some(Self { path: path.join(FAILURES), max_age, anchor })
     }
 
     /// The content of a file, if it is there.
-    pub(super) fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, DirectoryError> {
+    pub(crate) fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, DirectoryError> {
         let Some(directory) = self.open()? else { return Ok(None) };
         // O_NOFOLLOW refuses links; O_NONBLOCK does not wait for the other end of a pipe.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -84,13 +95,13 @@ impl Directory {
     }
 
     /// Writes an entry so that readers see the old one or the new one, whole, also after a crash.
-    pub(super) fn write(&self, key: &Key, content: &[u8]) -> Result<(), DirectoryError> {
+    pub(crate) fn write(&self, key: &Key, content: &[u8]) -> Result<(), DirectoryError> {
         let directory = self.open_or_create()?;
         write_entry(&directory, key, content).map_err(|error| self.failure(error))
     }
 
     /// Takes the lock of an entry; `None` if another process holds it.
-    pub(super) fn try_lock(&self, key: &Key, now: SystemTime) -> Result<Option<Lock>, DirectoryError> {
+    pub(crate) fn try_lock(&self, key: &Key, now: SystemTime) -> Result<Option<Lock>, DirectoryError> {
         let directory = self.open_or_create()?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&directory, key.lock_name(), flags, Mode::RUSR | Mode::WUSR);
@@ -107,22 +118,47 @@ impl Directory {
     }
 
     /// The names of the entries.
-    pub(super) fn entry_names(&self) -> Result<Vec<String>, DirectoryError> {
+    pub(crate) fn entry_names(&self) -> Result<Vec<String>, DirectoryError> {
         let Some(directory) = self.open()? else { return Ok(Vec::new()) };
         let names = names(&directory).map_err(|error| self.failure(error))?;
         Ok(names.into_iter().filter(|name| name.ends_with(ENTRY_SUFFIX)).collect())
     }
 
-    /// Removes what nobody can use any more: entries and locks that are older than any token lives, and files that
-    /// were being written when their process died. Other files are left alone. `held` is the lock that this process
-    /// holds.
-    pub(super) fn prune(&self, now: SystemTime, held: Option<&Lock>) {
+    /// Removes a file; whether it was there.
+    pub(crate) fn remove(&self, name: &str) -> Result<bool, DirectoryError> {
+        let Some(directory) = self.open()? else { return Ok(false) };
+        match rustix::fs::unlinkat(&directory, name, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(self.failure(error)),
+        }
+    }
+
+    /// Removes the entries that were written first, until `count` are left.
+    pub(crate) fn keep_newest(&self, count: usize) {
+        let Ok(Some(directory)) = self.open() else { return };
+        let names = names(&directory).unwrap_or_default();
+        let mut entries: Vec<_> = names
+            .into_iter()
+            .filter(|name| name.ends_with(ENTRY_SUFFIX))
+            .map(|name| (modified(&directory, &name), name))
+            .collect();
+        entries.sort_unstable();
+        let excess = entries.len().saturating_sub(count);
+        for (_, name) in entries.drain(..excess) {
+            let _ = rustix::fs::unlinkat(&directory, name, AtFlags::empty());
+        }
+    }
+
+    /// Removes what nobody can use any more: entries and locks that are too old, and files that were being written
+    /// when their process died. Other files are left alone. `held` is the lock that this process holds.
+    pub(crate) fn prune(&self, now: SystemTime, held: Option<&Lock>) {
         let Ok(Some(directory)) = self.open() else { return };
         let held = held.map(|lock| lock.key.to_string());
         for name in names(&directory).unwrap_or_default() {
             let is_stale = match Key::of_temporary(&name) {
                 Some(key) => is_abandoned(&directory, &name, key, held.as_deref() == Some(key)),
-                None => is_outlived(&directory, &name, now),
+                None => is_older(&directory, &name, now, self.max_age),
             };
             if is_stale {
                 let _ = rustix::fs::unlinkat(&directory, &name, AtFlags::empty());
@@ -161,7 +197,7 @@ impl Directory {
     }
 
     /// The error for what the system said.
-    pub(super) fn failure(&self, source: impl Into<io::Error>) -> DirectoryError {
+    pub(crate) fn failure(&self, source: impl Into<io::Error>) -> DirectoryError {
         DirectoryError::Io { path: self.path.clone(), source: source.into() }
     }
 
@@ -274,10 +310,17 @@ fn is_free(directory: &OwnedFd, name: &str) -> bool {
     }
 }
 
-/// Whether the file is older than any token lives.
-fn is_outlived(directory: &OwnedFd, name: &str, now: SystemTime) -> bool {
-    let Ok(stat) = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) else { return false };
-    let Ok(modified) = u64::try_from(stat.st_mtime) else { return false };
-    let modified = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(modified);
-    now.duration_since(modified).is_ok_and(|age| age > MAX_LIFETIME)
+/// Whether the file was last changed longer ago than `max_age`.
+fn is_older(directory: &OwnedFd, name: &str, now: SystemTime, max_age: Duration) -> bool {
+    modified(directory, name)
+        .and_then(|modified| now.duration_since(modified).ok())
+        .is_some_and(|age| age > max_age)
+}
+
+/// When the file was last changed, if that can be known.
+fn modified(directory: &OwnedFd, name: &str) -> Option<SystemTime> {
+    let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    let whole = Duration::from_secs(u64::try_from(stat.st_mtime).ok()?);
+    let part = Duration::from_nanos(stat.st_mtime_nsec);
+    SystemTime::UNIX_EPOCH.checked_add(whole + part)
 }

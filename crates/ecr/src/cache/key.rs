@@ -10,16 +10,16 @@ use crate::identity::{Fingerprint, append};
 use crate::registry::Registry;
 
 /// What every name starts with, so that another version with other rules finds none of these files.
-pub(super) const NAME_PREFIX: &str = "v1-";
+pub(crate) const NAME_PREFIX: &str = "v1-";
 
 /// What the names of entries end with.
-pub(super) const ENTRY_SUFFIX: &str = ".json";
+pub(crate) const ENTRY_SUFFIX: &str = ".json";
 
 /// What the names of locks end with.
-pub(super) const LOCK_SUFFIX: &str = ".lock";
+pub(crate) const LOCK_SUFFIX: &str = ".lock";
 
 /// What the names of files that are still being written end with.
-pub(super) const TEMPORARY_SUFFIX: &str = ".tmp";
+pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
 
 /// The variables that choose another endpoint for the request, beside those that belong to the identity.
 const ENDPOINT_VARIABLES: [&str; 4] = [
@@ -59,28 +59,35 @@ impl Key {
         Self(Sha256::digest(&row).into())
     }
 
+    /// The key of the record of what last went wrong with `registry`.
+    pub(crate) fn of_failure(registry: &Registry) -> Self {
+        let mut row = b"ecru failure 1".to_vec();
+        append(&mut row, registry.host().as_bytes());
+        Self(Sha256::digest(&row).into())
+    }
+
     /// The name of the entry's file.
-    pub(super) fn entry_name(&self) -> String {
+    pub(crate) fn entry_name(&self) -> String {
         format!("{NAME_PREFIX}{self}{ENTRY_SUFFIX}")
     }
 
     /// The name of the entry's lock.
-    pub(super) fn lock_name(&self) -> String {
+    pub(crate) fn lock_name(&self) -> String {
         Self::lock_name_of(&self.to_string())
     }
 
     /// The name of the lock of the entry whose key is written as `key`.
-    pub(super) fn lock_name_of(key: &str) -> String {
+    pub(crate) fn lock_name_of(key: &str) -> String {
         format!("{NAME_PREFIX}{key}{LOCK_SUFFIX}")
     }
 
     /// The name of the `attempt`th file that process `pid` tries to write the entry to.
-    pub(super) fn temporary_name(&self, pid: u32, attempt: u32) -> String {
+    pub(crate) fn temporary_name(&self, pid: u32, attempt: u32) -> String {
         format!("{NAME_PREFIX}{self}.{pid}-{attempt}{TEMPORARY_SUFFIX}")
     }
 
     /// The written key of the entry that a temporary file is for; `None` if it is no temporary file.
-    pub(super) fn of_temporary(name: &str) -> Option<&str> {
+    pub(crate) fn of_temporary(name: &str) -> Option<&str> {
         let (key, _) = name.strip_prefix(NAME_PREFIX)?.strip_suffix(TEMPORARY_SUFFIX)?.split_once('.')?;
         Some(key)
     }

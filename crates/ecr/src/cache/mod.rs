@@ -5,9 +5,9 @@
 //! The lock is taken only to refresh, so that processes that start together make one request; whoever finds it held
 //! waits a little for the other's answer and then goes on without. Nothing that goes wrong here fails a `get`.
 
-mod directory;
+pub(crate) mod directory;
 mod entry;
-mod key;
+pub(crate) mod key;
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};

@@ -10,6 +10,7 @@ mod pattern;
 mod policy;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use self::file::{Fallback, OnError, Rule};
@@ -86,6 +87,19 @@ pub enum ChosenBy {
     Variables,
     /// Nothing: the SDK's default chain.
     Default,
+}
+
+impl fmt::Display for ChosenBy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ProgramName(name) => {
+                write!(formatter, "the program's name, with the profile `{name}` of ecru")
+            }
+            Self::Rule(pattern) => write!(formatter, "the rule `{pattern}`"),
+            Self::Variables => formatter.write_str("the ECRU_ variables"),
+            Self::Default => formatter.write_str("the default chain of the AWS SDK"),
+        }
+    }
 }
 
 /// Why no identity can be chosen.

@@ -7,6 +7,8 @@ use std::iter;
 use aws_config::meta::ProviderChainError;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -35,11 +37,13 @@ const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "
 const METADATA_SOURCE: &str = "Ec2InstanceMetadata";
 
 /// Words the failures of one call.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Failure {
     redaction: Redaction,
     progress: Progress,
     operation: &'static str,
+    /// The profile of the SDK's files that counts.
+    profile: String,
 }
 
 impl Failure {
@@ -57,7 +61,8 @@ impl Failure {
             redaction.add(Some(credentials.secret_access_key().into()));
             redaction.add(credentials.session_token().map(Into::into));
         }
-        Self { redaction, progress, operation: OPERATION }
+        let profile = environment.get("AWS_PROFILE").unwrap_or("default").to_owned();
+        Self { redaction, progress, operation: OPERATION, profile }
     }
 
     /// The same for another operation.
@@ -79,11 +84,21 @@ impl Failure {
                 chain.attempts().iter().map(|attempt| self.attempt(attempt.name(), attempt.error()));
             return TokenError::NoIdentity { attempts: attempts.collect() };
         }
+        // The calls to STS that the SDK makes by itself, for a role of a profile or a web identity.
+        if let Some(error) = find::<SdkError<AssumeRoleError, HttpResponse>>(error) {
+            return self.clone().of("AssumeRole").of_call(error);
+        }
+        if let Some(error) = find::<SdkError<AssumeRoleWithWebIdentityError, HttpResponse>>(error) {
+            return self.clone().of("AssumeRoleWithWebIdentity").of_call(error);
+        }
         if let Some(failure) = self.of_connection(error) {
             return failure;
         }
         let cause = self.words(error);
-        // The SDK keeps the codes of its own calls for the identity in words only.
+        if is_expired_login(&cause) {
+            return TokenError::ExpiredLogin { profile: self.profile.clone(), cause };
+        }
+        // The SDK keeps the codes of its other calls for the identity in words only.
         if cause.contains("ExpiredToken") || cause.contains("has expired") {
             return TokenError::ExpiredIdentity { cause };
         }
@@ -153,6 +168,13 @@ impl Failure {
             {
                 TokenError::ClockSkew { cause: failure.to_string() }
             }
+            // A region that an account must enable first, or an endpoint of another region than the one signed for.
+            "RegionDisabledException" => TokenError::WrongRegion { failure },
+            "InvalidSignatureException" | "SignatureDoesNotMatch"
+                if message.contains("scoped to a valid region") =>
+            {
+                TokenError::WrongRegion { failure }
+            }
             "InvalidSignatureException"
             | "SignatureDoesNotMatch"
             | "UnrecognizedClientException"
@@ -209,6 +231,13 @@ impl Failure {
         words.dedup();
         self.redaction.clean(&words.join(": "))
     }
+}
+
+/// Whether the SDK says of a profile that uses IAM Identity Center that somebody must log in: no token was ever there,
+/// it has expired (aws-config's `sso/token.rs`), or AWS does not accept it any more (GetRoleCredentials answers
+/// `UnauthorizedException`).
+fn is_expired_login(words: &str) -> bool {
+    ["SSO token", "Login token", "UnauthorizedException"].iter().any(|sign| words.contains(sign))
 }
 
 fn is_throttling(code: &str) -> bool {

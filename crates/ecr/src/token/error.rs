@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::FailureKind;
+
 /// Why there is no token.
 ///
 /// Two wordings exist: Display says everything, for the person who runs the machine; [`TokenError::summary`] is one
@@ -29,6 +31,14 @@ pub enum TokenError {
         /// What AWS or the SDK said.
         cause: String,
     },
+    /// The login of IAM Identity Center that a profile uses has expired, or there was none.
+    #[error("the login of the profile `{profile}` has expired: {cause}")]
+    ExpiredLogin {
+        /// The profile of the SDK's files.
+        profile: String,
+        /// What AWS or the SDK said.
+        cause: String,
+    },
     /// AWS knows the principal and does not let it do this.
     #[error("access denied by AWS: {failure}")]
     AccessDenied {
@@ -46,6 +56,12 @@ pub enum TokenError {
     ClockSkew {
         /// How it showed.
         cause: String,
+    },
+    /// The region is not enabled for the account, or the endpoint is that of another region.
+    #[error("AWS does not serve the request in this region: {failure}")]
+    WrongRegion {
+        /// What AWS said.
+        failure: AwsFailure,
     },
     /// Too many requests were made.
     #[error("AWS has throttled the request: {failure}")]
@@ -106,6 +122,57 @@ pub enum TokenError {
 }
 
 impl TokenError {
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Self::NoIdentity { .. } if self.is_unanswered_metadata() => FailureKind::HopLimit,
+            Self::NoIdentity { .. } => FailureKind::NoIdentity,
+            Self::BrokenIdentity { .. } => FailureKind::BrokenIdentity,
+            Self::ExpiredIdentity { .. } => FailureKind::ExpiredIdentity,
+            Self::ExpiredLogin { .. } => FailureKind::ExpiredLogin,
+            Self::AccessDenied { .. } => FailureKind::AccessDenied,
+            Self::InvalidIdentity { .. } => FailureKind::InvalidIdentity,
+            Self::ClockSkew { .. } => FailureKind::ClockSkew,
+            Self::WrongRegion { .. } => FailureKind::WrongRegion,
+            Self::Throttled { .. } => FailureKind::Throttled,
+            Self::ServiceFailure { .. } => FailureKind::ServiceFailure,
+            Self::Refused { .. } => FailureKind::Refused,
+            Self::TimedOut { .. } => FailureKind::TimedOut,
+            Self::Unreachable { .. } => FailureKind::Unreachable,
+            Self::Tls { .. } => FailureKind::Tls,
+            Self::MalformedAnswer { .. } => FailureKind::MalformedAnswer,
+            Self::Configuration { .. } => FailureKind::Configuration,
+        }
+    }
+
+    /// The sources of identities that were tried in vain, in their order.
+    #[must_use]
+    pub fn attempts(&self) -> &[Attempt] {
+        match self {
+            Self::NoIdentity { attempts } => attempts,
+            _ => &[],
+        }
+    }
+
+    /// What AWS said, if it said no.
+    #[must_use]
+    pub fn aws_failure(&self) -> Option<&AwsFailure> {
+        match self {
+            Self::AccessDenied { failure }
+            | Self::InvalidIdentity { failure }
+            | Self::WrongRegion { failure }
+            | Self::Throttled { failure }
+            | Self::ServiceFailure { failure }
+            | Self::Refused { failure } => Some(failure),
+            _ => None,
+        }
+    }
+
+    fn is_unanswered_metadata(&self) -> bool {
+        self.attempts().iter().any(Attempt::is_unanswered_metadata)
+    }
+
     /// One fixed sentence for the kind of failure, without names, addresses or anything that AWS said.
     #[must_use]
     pub fn summary(&self) -> &'static str {
@@ -113,9 +180,11 @@ impl TokenError {
             Self::NoIdentity { .. } => "no AWS identity was found",
             Self::BrokenIdentity { .. } => "the AWS identity cannot be used",
             Self::ExpiredIdentity { .. } => "the AWS identity has expired",
+            Self::ExpiredLogin { .. } => "the AWS login has expired",
             Self::AccessDenied { .. } => "access denied by AWS",
             Self::InvalidIdentity { .. } => "AWS does not accept the credentials",
             Self::ClockSkew { .. } => "the clock differs from that of AWS",
+            Self::WrongRegion { .. } => "AWS does not serve the request in this region",
             Self::Throttled { .. } => "AWS has throttled the request",
             Self::ServiceFailure { .. } => "AWS failed",
             Self::Refused { .. } => "AWS refused the request",
@@ -131,7 +200,7 @@ impl TokenError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NoIdentity { attempts } if attempts.iter().any(Attempt::is_unanswered_metadata) => {
+            Self::NoIdentity { .. } if self.is_unanswered_metadata() => {
                 "the instance's metadata service did not answer: in a container, raise the hop limit with \
                  `aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2 --instance-id ID`, or give \
                  this process another identity"
@@ -140,7 +209,15 @@ impl TokenError {
                 "give the process that runs this helper an identity: an instance or task role, AWS_PROFILE, \
                  AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY"
             }
-            Self::ExpiredIdentity { .. } => "log in again: `aws sso login`, or set fresh credentials",
+            Self::BrokenIdentity { .. } => {
+                "check with `aws sts get-caller-identity`, as the user and with the environment of this process"
+            }
+            Self::ExpiredIdentity { .. } => {
+                "log in again or set fresh credentials; those of a role are renewed by themselves"
+            }
+            Self::ExpiredLogin { profile, .. } => {
+                return Some(format!("log in again: `aws sso login --profile {profile}`"));
+            }
             Self::AccessDenied { failure } if failure.operation.starts_with("AssumeRole") => {
                 "name the principal in the role's trust policy, with its external ID or the token's `sub` if it asks \
                  for one, and let the principal do `sts:AssumeRole` on the role"
@@ -153,19 +230,26 @@ impl TokenError {
                 "check with `aws sts get-caller-identity`, and that the region is enabled for the account"
             }
             Self::ClockSkew { .. } => "set the clock: `timedatectl set-ntp true`",
+            Self::WrongRegion { .. } => {
+                "check the region in the registry's name, that it is enabled for the account (`aws account \
+                 list-regions`), and that AWS_ENDPOINT_URL and its like name endpoints of that region"
+            }
             Self::Throttled { .. } => "keep the token cache on, so that processes share one request",
+            Self::ServiceFailure { .. } => "try again later; see https://health.aws.amazon.com/health/status",
+            Self::Refused { .. } => "ask AWS Support with the number of the request",
+            Self::MalformedAnswer { .. } => {
+                "check AWS_ENDPOINT_URL and its like, and whether a proxy answers in AWS's place"
+            }
             Self::Unreachable { .. } => {
-                "check the route to AWS: security group, HTTPS_PROXY, NO_PROXY, or the VPC endpoint for `ecr.api`"
+                "check the route to AWS: the region in the registry's name, DNS, security group, HTTPS_PROXY, NO_PROXY, \
+                 or the VPC endpoint for `ecr.api`"
             }
             Self::Tls { .. } => {
                 "name the file with your proxy's or endpoint's root certificate in AWS_CA_BUNDLE"
             }
             Self::TimedOut { .. } => "check the route to AWS, or allow more seconds with ECRU_TIMEOUT",
-            Self::BrokenIdentity { .. }
-            | Self::ServiceFailure { .. }
-            | Self::Refused { .. }
-            | Self::MalformedAnswer { .. }
-            | Self::Configuration { .. } => return None,
+            // The sentence names the setting to mend.
+            Self::Configuration { .. } => return None,
         };
         Some(hint.to_owned())
     }

@@ -1,6 +1,7 @@
 //! The seam: whoever needs a registry's password asks a [`TokenSource`].
 
 mod error;
+mod kind;
 
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
@@ -8,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use secrecy::SecretString;
 
 pub use self::error::{Attempt, AwsFailure, TokenError};
+pub use self::kind::FailureKind;
 use crate::registry::Registry;
 
 /// How long tokens of Amazon ECR live at most

@@ -9,6 +9,7 @@ mod config;
 mod faults;
 mod get;
 mod identity;
+mod kinds;
 mod list;
 mod protocol;
 mod rules;

@@ -1,0 +1,58 @@
+//! What lies between a chosen identity and a token: the cache, the records of failures, and AWS.
+
+use crate::cache::{Cache, Cached};
+use crate::clock::Clock;
+use crate::config::{Choice, Config};
+use crate::deadlines::Deadlines;
+use crate::environment::Environment;
+use crate::identity::selection::Selection;
+use crate::identity::{Identity, MachineFiles};
+use crate::last_failure::{LastFailures, Recorded};
+use crate::mint::Mint;
+
+/// The cache, with AWS behind it, whose failures are kept.
+pub type Tokens = Cached<Recorded<Mint>>;
+
+/// The way to tokens in an environment, as a configuration has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Access<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The environment.
+    pub environment: &'a Environment,
+    /// What tells the time.
+    pub clock: Clock,
+}
+
+impl Access<'_> {
+    /// The tokens of the identity that was chosen.
+    #[must_use]
+    pub fn tokens(&self, choice: &Choice, deadlines: Deadlines) -> Tokens {
+        let mint = self.mint(&choice.selection, deadlines);
+        let recorded = Recorded::new(mint, self.failures(), Some(choice.by.clone()), self.clock);
+        Cached::new(recorded, self.cache(&choice.selection), deadlines.lock_wait)
+    }
+
+    /// The entries of an identity, if they can be kept.
+    #[must_use]
+    pub fn cache(&self, selection: &Selection) -> Option<Cache> {
+        let identity = Identity::selected(selection, self.environment, &MachineFiles::of_this_machine());
+        let cache = Cache::new(self.environment, &identity, self.clock)?;
+        Some(cache.with_partitions(self.config.partitions().clone()))
+    }
+
+    /// The records of what last went wrong, if they can be kept.
+    #[must_use]
+    pub fn failures(&self) -> Option<LastFailures> {
+        let failures = LastFailures::new(self.environment, self.clock)?;
+        Some(failures.with_partitions(self.config.partitions().clone()))
+    }
+
+    /// AWS, asked by an identity.
+    #[must_use]
+    pub fn mint(&self, selection: &Selection, deadlines: Deadlines) -> Mint {
+        Mint::new(self.environment.clone(), deadlines.mint, self.clock)
+            .with_identity(selection.clone())
+            .with_partitions(self.config.partitions().clone())
+    }
+}

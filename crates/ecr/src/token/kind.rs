@@ -1,0 +1,47 @@
+//! The kinds of failures, by names that programs can rely on.
+
+use serde::{Deserialize, Serialize};
+
+/// The kind of a failure, as records and JSON name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// No source of the chain had any credentials.
+    NoIdentity,
+    /// The same, and the instance's metadata service was asked and never answered: its answers travel fewer hops than
+    /// there are to this process.
+    HopLimit,
+    /// A source should have credentials, and they cannot be had.
+    BrokenIdentity,
+    /// The credentials have expired.
+    ExpiredIdentity,
+    /// The login of IAM Identity Center that a profile uses has expired.
+    ExpiredLogin,
+    /// AWS knows the principal and does not let it do this.
+    AccessDenied,
+    /// AWS does not know the credentials.
+    InvalidIdentity,
+    /// The clock of this machine is wrong.
+    ClockSkew,
+    /// The region is not enabled, or another one was asked than is meant.
+    WrongRegion,
+    /// Too many requests were made.
+    Throttled,
+    /// AWS failed by itself.
+    ServiceFailure,
+    /// AWS refused for another reason.
+    Refused,
+    /// There was no answer in time.
+    TimedOut,
+    /// No connection came about.
+    Unreachable,
+    /// The other side could not prove to be AWS.
+    Tls,
+    /// An answer came that is none of AWS's.
+    MalformedAnswer,
+    /// A setting of this machine cannot be meant.
+    Configuration,
+    /// The policy of this machine forbids the registry.
+    Policy,
+}

@@ -1,0 +1,249 @@
+//! Each kind of failure: one sentence and one hint on standard error, and a record that says the same later.
+
+use serde_json::{Value, json};
+
+use crate::stage::aws;
+use crate::stage::responder::{Reply, Responder, dead_url};
+use crate::stage::{FRANKFURT, MARKER, Stage};
+
+/// The name of the file with the login of the session `ecru`: the digest of the name, as the AWS CLI has it.
+const LOGIN: &str = ".aws/sso/cache/9a4edd2fda05228956d5d327c5105bf169467112.json";
+
+const PROFILE: &str = "[profile dev]\nsso_session = ecru\nsso_account_id = 000000000001\nsso_role_name = reader\n\
+                       [sso-session ecru]\nsso_region = eu-central-1\nsso_start_url = https://ecru.awsapps.com/start\n";
+
+/// The records that the program has left.
+fn records(stage: &Stage) -> Vec<Value> {
+    let Ok(entries) = std::fs::read_dir(stage.path(".cache/ecru/failures")) else { return Vec::new() };
+    let texts = entries.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+    texts
+        .map(|text| {
+            assert!(!text.contains(MARKER), "a secret in a record: {text}");
+            serde_json::from_str(&text).unwrap()
+        })
+        .collect()
+}
+
+/// Asks in vain, and checks that standard error and the record say the same of a failure of this kind.
+#[track_caller]
+fn assert_kind(stage: &Stage, kind: &str, sentence: &str, hint: &str) -> Value {
+    let run = stage.get(FRANKFURT);
+    let stderr = run.not_found();
+    let lines: Vec<&str> = stderr.lines().collect();
+    let [said, hinted] = lines.as_slice() else { panic!("not one sentence and one hint: {stderr}") };
+    assert!(said.contains(sentence), "`{sentence}` is not in: {said}");
+    assert!(hinted.starts_with("hint: ") && hinted.contains(hint), "`{hint}` is not in: {hinted}");
+    let [record] = records(stage).try_into().unwrap();
+    assert_eq!((&record["kind"], &record["registry"]), (&json!(kind), &json!(FRANKFURT)), "{record}");
+    let message = record["message"].as_str().unwrap();
+    assert!(said.ends_with(message), "{message} differs from: {said}");
+    assert_eq!(format!("hint: {}", record["hint"].as_str().unwrap()), *hinted);
+    record
+}
+
+/// As [`assert_kind`], where ECR answers this.
+#[track_caller]
+fn assert_kind_after(reply: Reply, kind: &str, sentence: &str, hint: &str) -> Value {
+    let aws = Responder::start(move |_| reply.clone());
+    assert_kind(&Stage::with(&aws), kind, sentence, hint)
+}
+
+#[test]
+fn what_aws_refuses() {
+    for (code, message, kind, sentence, hint) in [
+        (
+            "AccessDeniedException",
+            "User: arn:aws:iam::000000000001:user/ci is not authorized",
+            "access-denied",
+            "access denied by AWS: User: arn:aws:iam::000000000001:user/ci is not",
+            "`ecr:GetAuthorizationToken` on resource `*`",
+        ),
+        (
+            "ExpiredTokenException",
+            "The security token included in the request is expired",
+            "expired-identity",
+            "has expired",
+            "log in again",
+        ),
+        (
+            "UnrecognizedClientException",
+            "The security token is invalid",
+            "invalid-identity",
+            "does not accept the credentials",
+            "`aws sts get-caller-identity`",
+        ),
+        (
+            "InvalidSignatureException",
+            "Signature not yet current: 20260101T010000Z is still later than 20260101T000000Z",
+            "clock-skew",
+            "this machine's clock",
+            "set-ntp",
+        ),
+        (
+            "InvalidSignatureException",
+            "Credential should be scoped to a valid region, not 'eu-central-1'.",
+            "wrong-region",
+            "does not serve the request in this region",
+            "AWS_ENDPOINT_URL",
+        ),
+        ("ThrottlingException", "Rate exceeded", "throttled", "throttled the request", "token cache"),
+        ("InvalidParameterException", "no", "refused", "refused the request", "number of the request"),
+    ] {
+        let record = assert_kind_after(aws::refusal(400, code, message), kind, sentence, hint);
+        if kind != "clock-skew" && kind != "expired-identity" {
+            let call = json!({ "operation": "GetAuthorizationToken", "status": 400, "code": code, "request_id": "request-1" });
+            assert_eq!(record["call"], call);
+        }
+    }
+    let reply = aws::refusal(500, "ServerException", "oops");
+    assert_kind_after(reply, "service-failure", "AWS failed: oops", "health.aws.amazon.com");
+}
+
+#[test]
+fn what_the_connection_does() {
+    let page = Reply::http(200, &[], "<html>please log in</html>");
+    assert_kind_after(page, "malformed-answer", "cannot be used", "a proxy answers");
+
+    let mut stage = Stage::new();
+    stage.set_keys().set("AWS_ENDPOINT_URL_ECR", &dead_url());
+    assert_kind(&stage, "unreachable", "cannot be reached", "check the route to AWS");
+
+    let aws = aws::proper();
+    let mut stage = Stage::with(&aws);
+    stage.set("AWS_ENDPOINT_URL_ECR", &aws.url().replace("http:", "https:"));
+    assert_kind(&stage, "tls", "the TLS connection", "AWS_CA_BUNDLE");
+
+    let aws = Responder::start(|_| Reply::Silence);
+    let mut stage = Stage::with(&aws);
+    stage.set("ECRU_TIMEOUT", "0.5");
+    assert_kind(&stage, "timed-out", "no answer after", "ECRU_TIMEOUT");
+}
+
+#[test]
+fn what_the_machine_lacks() {
+    let stage = Stage::new();
+    let record = assert_kind(&stage, "no-identity", "no AWS identity was found", "an instance or task role");
+    let sources: Vec<&Value> =
+        record["attempts"].as_array().unwrap().iter().map(|attempt| &attempt["source"]).collect();
+    assert_eq!(
+        sources,
+        ["Environment", "Profile", "WebIdentityToken", "EcsContainer", "Ec2InstanceMetadata"]
+    );
+    assert_eq!(record["chosen_by"], "the default chain of the AWS SDK");
+
+    let mut stage = Stage::new();
+    stage.set("ECRU_PROFILE", "failing");
+    stage.write(".aws/config", "[profile failing]\ncredential_process = echo sorry >&2; exit 3\n");
+    let record = assert_kind(&stage, "broken-identity", "cannot be used", "`aws sts get-caller-identity`");
+    assert_eq!(record["chosen_by"], "the ECRU_ variables");
+}
+
+/// An answer of the metadata service that travels one hop too few never arrives.
+#[test]
+fn an_instance_that_is_too_many_hops_away() {
+    let metadata = Responder::start(|_| Reply::Silence);
+    let mut stage = Stage::new();
+    stage.unset("AWS_EC2_METADATA_DISABLED").set("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata.url());
+    assert_kind(
+        &stage,
+        "hop-limit",
+        "Ec2InstanceMetadata: the instance metadata service did not answer",
+        "--http-put-response-hop-limit 2",
+    );
+    assert!(metadata.requests().iter().all(|request| request.method == "PUT"));
+}
+
+#[test]
+fn a_login_that_was_never_made_has_expired_or_is_over() {
+    let sso = Responder::start(|_| {
+        let headers = [("x-amzn-errortype", "UnauthorizedException"), ("x-amzn-requestid", "request-2")];
+        Reply::http(401, &headers, r#"{"message":"Session token not found or invalid"}"#)
+    });
+    let mut stage = Stage::new();
+    stage.set("AWS_PROFILE", "dev").set("AWS_ENDPOINT_URL_SSO", &sso.url());
+    stage.write(".aws/config", PROFILE);
+    let hint = "log in again: `aws sso login --profile dev`";
+    assert_kind(&stage, "expired-login", "the login of the profile `dev`", hint);
+
+    let login = |expires_at: &str| {
+        json!({
+            "accessToken": "access-token-NEVER-SHOWN",
+            "expiresAt": expires_at,
+            "region": "eu-central-1",
+            "startUrl": "https://ecru.awsapps.com/start",
+        })
+        .to_string()
+    };
+    stage.write(LOGIN, &login("2026-01-01T00:00:00Z"));
+    assert_kind(&stage, "expired-login", "has expired and cannot be refreshed", hint);
+    assert_eq!(sso.count(), 0);
+
+    stage.write(LOGIN, &login("2999-01-01T00:00:00Z"));
+    assert_kind(&stage, "expired-login", "the login of the profile `dev`", hint);
+    assert_eq!(sso.count(), 1);
+}
+
+/// The SDK itself calls STS for a role of a profile, and tells it in words only.
+#[test]
+fn a_role_of_a_profile_that_is_refused() {
+    let denied =
+        "User: arn:aws:iam::000000000001:user/ci is not authorized to perform: sts:AssumeRole on resource: x";
+    let refuse = |code: &str, message: &str| {
+        let body = format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+        );
+        let headers = [("content-type", "text/xml"), ("x-amzn-requestid", "request-3")];
+        Responder::start(move |_| Reply::http(403, &headers, &body))
+    };
+    for (code, message, kind, sentence, hint) in [
+        ("AccessDenied", denied, "access-denied", "user/ci is not", "the role's trust policy"),
+        (
+            "RegionDisabledException",
+            "STS is not activated in this region for account:000000000001",
+            "wrong-region",
+            "not activated",
+            "enabled for the account",
+        ),
+    ] {
+        let sts = refuse(code, message);
+        let mut stage = Stage::new();
+        stage.set_keys().set("AWS_ENDPOINT_URL_STS", &sts.url()).set("ECRU_PROFILE", "team");
+        stage.write(
+            ".aws/config",
+            "[profile team]\nrole_arn = arn:aws:iam::000000000001:role/team\nsource_profile = keys\n\
+             [profile keys]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = secret-key-NEVER-SHOWN\n",
+        );
+        let record = assert_kind(&stage, kind, sentence, hint);
+        let call =
+            json!({ "operation": "AssumeRole", "status": 403, "code": code, "request_id": "request-3" });
+        assert_eq!(record["call"], call);
+    }
+}
+
+#[test]
+fn a_record_ends_with_the_failure_and_is_not_looked_for_by_a_warm_get() {
+    let aws = aws::proper();
+    let mut stage = Stage::with(&aws);
+    let url = aws.url();
+    stage.set("AWS_ENDPOINT_URL_ECR", &dead_url());
+    stage.get(FRANKFURT).not_found();
+    assert_eq!(records(&stage).len(), 1);
+    stage.set("AWS_ENDPOINT_URL_ECR", &url);
+    stage.get(FRANKFURT).secret();
+    assert_eq!(records(&stage).len(), 0);
+
+    // A token from the cache leaves even a record that is there.
+    stage.write(".cache/ecru/failures/v1-kept.json", "{}");
+    stage.get(FRANKFURT).secret();
+    assert_eq!(records(&stage).len(), 1);
+    assert_eq!(aws.count(), 1);
+}
+
+#[test]
+fn a_record_that_cannot_be_kept_changes_nothing() {
+    let aws = Responder::start(|_| aws::refusal(400, "AccessDeniedException", "User: u is not authorized"));
+    let stage = Stage::with(&aws);
+    stage.write(".cache/ecru/failures", "in the way");
+    let stderr = stage.get(FRANKFURT).not_found().to_owned();
+    assert!(stderr.contains("User: u is not authorized"), "{stderr}");
+}
