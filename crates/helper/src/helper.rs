@@ -160,6 +160,7 @@ impl Helper for EcrHelper {
         let access = self.access(&config);
         config.permit(registry).map_err(|error| policy_failure(&error, registry, access.failures()))?;
         let choice = self.choice(&config, &request).map_err(|error| choice_failure(&error))?;
+        tracing::debug!(%registry, by = %choice.by, "the identity is chosen");
         let tokens = access.tokens(&choice, self.deadlines(notes));
         let token = tokens.token(registry);
         notes.extend(tokens.take_warnings().iter().map(ToString::to_string));

@@ -5,6 +5,7 @@
 
 mod fallback;
 mod helper;
+pub mod log;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -66,7 +67,9 @@ pub fn main() -> ExitCode {
     harden_process();
     let (mut stdin, mut stdout, mut stderr) = (io::stdin().lock(), honest_stdout(), io::stderr().lock());
     let arguments = std::env::args_os();
-    ExitCode::from(run(arguments, Environment::from_process(), &mut stdin, &mut stdout, &mut stderr))
+    let environment = Environment::from_process();
+    log::start(&environment, &mut stderr);
+    ExitCode::from(run(arguments, environment, &mut stdin, &mut stdout, &mut stderr))
 }
 
 /// Standard output as a file: the standard library's own handle takes a descriptor that cannot be written to
@@ -80,7 +83,7 @@ fn honest_stdout() -> Box<dyn Write> {
 
 /// Keeps this process's memory, with the secrets in it, out of core dumps and away from debuggers of other users.
 /// What cannot be done is left.
-fn harden_process() {
+pub fn harden_process() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     let _ = rustix::process::setrlimit(Resource::Core, none);
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);

@@ -8,7 +8,7 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
@@ -71,6 +71,11 @@ impl Directory {
     pub(crate) fn of_failures(environment: &Environment, max_age: Duration) -> Option<Self> {
         let Self { path, anchor, .. } = Self::chosen_by(environment)?;
         Some(Self { path: path.join(FAILURES), max_age, anchor })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The content of a file, if it is there.

@@ -76,8 +76,13 @@ impl Entry {
 
     /// Whether it has at least half of its life before it.
     pub(super) fn is_fresh(&self, now: SystemTime) -> bool {
+        now < self.half_life()
+    }
+
+    /// When half of its life is over.
+    pub(super) fn half_life(&self) -> SystemTime {
         let life = self.token.expires_at.duration_since(self.token.issued_at).unwrap_or_default();
-        self.token.issued_at.checked_add(life / 2).is_some_and(|half| now < half)
+        self.token.issued_at + life / 2
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub(crate) mod directory;
 mod entry;
+mod inventory;
 pub(crate) mod key;
 
 use std::sync::Mutex;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 pub use self::directory::DirectoryError;
 use self::directory::{Directory, Lock};
 use self::entry::Entry;
+pub use self::inventory::{Inventory, Kept};
 pub use self::key::Key;
 use crate::clock::Clock;
 use crate::environment::Environment;
@@ -72,6 +74,15 @@ impl Cache {
                 .filter(|entry| entry.identity == self.identity.to_string())
         });
         entries.flat_map(|entry| [Some(entry.registry), entry.token.own_registry]).flatten().collect()
+    }
+
+    /// The token for `registry`, if a valid one is kept.
+    ///
+    /// # Errors
+    /// If the entry cannot be trusted or read.
+    pub fn kept(&self, registry: &Registry) -> Result<Option<Kept>, DirectoryError> {
+        let entry = self.read(&self.key(registry), (self.clock)())?;
+        Ok(entry.map(|entry| Kept::of(&entry)))
     }
 
     /// Keeps a token that was not asked for through [`Cached`], as the first one of the principal's own registry.
@@ -212,6 +223,7 @@ impl<S: TokenSource> Cached<S> {
 }
 
 /// Who refreshes an entry.
+#[derive(Debug)]
 enum Turn {
     /// This process, with the lock if it could be had.
     Mine(Option<Lock>),
@@ -229,9 +241,12 @@ impl<S: TokenSource> TokenSource for Cached<S> {
         if let Some(entry) = &valid
             && entry.is_fresh((cache.clock)())
         {
+            tracing::debug!(%registry, %key, "the token comes from the cache");
             return Ok(entry.token.clone());
         }
+        tracing::debug!(%registry, %key, old_one = valid.is_some(), "the cache has no fresh token");
         let turn = self.turn(cache, &key, valid.is_some());
+        tracing::trace!(?turn, "the turn to refresh is decided");
         let (lock, valid) = match (turn, valid) {
             (Turn::Done(token), _) => return Ok(*token),
             (Turn::Anothers, Some(entry)) => return Ok(entry.token),

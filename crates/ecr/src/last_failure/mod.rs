@@ -201,8 +201,10 @@ impl<S> Recorded<S> {
 impl<S: TokenSource> TokenSource for Recorded<S> {
     fn token(&self, registry: &Registry) -> Result<Token, TokenError> {
         let outcome = self.source.token(registry);
-        // Whatever stands against the record does not stand against the token.
-        let _ = match (&self.failures, &outcome) {
+        if let Err(error) = &outcome {
+            tracing::info!(%registry, kind = ?error.kind(), %error, "no token was had");
+        }
+        let recorded = match (&self.failures, &outcome) {
             (None, _) => Ok(()),
             (Some(failures), Ok(_)) => failures.forget(registry),
             (Some(failures), Err(error)) => failures.keep(&LastFailure::of_token(
@@ -212,6 +214,10 @@ impl<S: TokenSource> TokenSource for Recorded<S> {
                 (self.clock)(),
             )),
         };
+        // Whatever stands against the record does not stand against the token.
+        if let Err(error) = recorded {
+            tracing::warn!(%registry, %error, "the failure is not recorded");
+        }
         outcome
     }
 }

@@ -13,6 +13,7 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_types::os_shim_internal::Env;
 
 use super::answer::{self, Answer, Asked, Fault};
+use super::caller::Found;
 use super::connector::GuardedClient;
 use super::endpoint::Endpoint;
 use super::failure::Failure;
@@ -61,22 +62,23 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// Makes the call. Blocks for at most the limit, unless the system holds it up.
-    pub(super) fn run(&self) -> Result<Token, TokenError> {
+    /// Does some of the work of this call. Blocks for at most the limit, unless the system holds it up.
+    pub(super) fn run<T>(&self, work: impl Future<Output = Result<T, TokenError>>) -> Result<T, TokenError> {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
                 TokenError::Configuration { problem: format!("no runtime can be started: {error}") }
             })?;
-        let limited = async { tokio::time::timeout(self.limit, self.token()).await };
+        let limited = async { tokio::time::timeout(self.limit, work).await };
         let outcome = runtime.block_on(limited);
         // A name look-up that hangs would hold up the end of the runtime.
         runtime.shutdown_background();
         outcome.unwrap_or_else(|_| Err(self.progress.timed_out()))
     }
 
-    async fn token(&self) -> Result<Token, TokenError> {
+    /// Gets a token.
+    pub(super) async fn token(&self) -> Result<Token, TokenError> {
         let sdk = self.sdk_config().await;
-        let credentials = self.credentials(&sdk).await?;
+        let credentials = self.credentials(&sdk).await?.credentials;
         match &self.target {
             Target::Registry(registry) if registry.is_public() => {
                 self.public_token(&sdk, credentials, registry).await
@@ -89,7 +91,7 @@ impl Call {
     /// The SDK's configuration. The region is that of the registry, so that none is looked for, and so that sessions
     /// come from the STS endpoint of the region in which they are used: those of another one are not accepted in
     /// regions that an account must enable first.
-    async fn sdk_config(&self) -> SdkConfig {
+    pub(super) async fn sdk_config(&self) -> SdkConfig {
         let mut variables: HashMap<String, String> =
             self.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         // The SDK would look for the endpoints of a partition that it does not know in the commercial one.
@@ -120,17 +122,25 @@ impl Call {
     }
 
     /// The credentials that the selection means.
-    async fn credentials(&self, sdk: &SdkConfig) -> Result<Credentials, TokenError> {
-        let (mut credentials, roles) = match (self.selection.token_variable(), self.selection.roles()) {
+    pub(super) async fn credentials(&self, sdk: &SdkConfig) -> Result<Found, TokenError> {
+        let (mut credentials, source, roles) = match (self.selection.token_variable(), self.selection.roles())
+        {
             (Some(variable), [first, others @ ..]) => {
-                (self.web_identity(sdk, variable, first).await?, others)
+                let credentials = self.web_identity(sdk, variable, first).await?;
+                (credentials, format!("the identity token in {variable}"), others)
             }
-            (_, roles) => (self.first_credentials(sdk).await?, roles),
+            (_, roles) => {
+                let credentials = self.first_credentials(sdk).await?;
+                let source = self.source_of(&credentials);
+                (credentials, source, roles)
+            }
         };
+        tracing::info!(%source, "credentials were found");
         for role in roles {
+            tracing::info!(role = %role.arn, "the role is assumed");
             credentials = self.assume(sdk, credentials, role).await?;
         }
-        Ok(credentials)
+        Ok(Found { credentials, source })
     }
 
     /// The credentials that the SDK's chain finds.

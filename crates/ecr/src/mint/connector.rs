@@ -32,6 +32,9 @@ use crate::environment::Environment;
 /// The longest answer, in bytes.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
+/// How long a metadata service must have had for an answer before it is called silent.
+const METADATA_PATIENCE: Duration = Duration::from_millis(250);
+
 /// How long one request to the instance's metadata service may take. It answers within milliseconds or not at all.
 const METADATA_TRY: Duration = Duration::from_secs(1);
 
@@ -113,15 +116,19 @@ impl HttpConnector for GuardedConnector {
         };
         let is_metadata = is_plain(&uri) && uri.path().starts_with(METADATA_PATH);
         let endpoint = uri.authority().map(ToString::to_string).unwrap_or_default();
+        // Paths and headers may hold secrets.
+        tracing::debug!(method = request.method(), %endpoint, "a request is sent");
         let whom =
             if is_metadata { format!("the instance metadata service at {endpoint}") } else { endpoint };
         self.shared.progress.wait_for(whom);
         let answer = connector.call(request);
         if !is_metadata {
-            return HttpConnectorFuture::new(async move { answer.await.map(limited) });
+            return HttpConnectorFuture::new(async move { answer.await.inspect(told).map(limited) });
         }
         let shared = Arc::clone(&self.shared);
-        HttpConnectorFuture::new(async move { shared.within_metadata_limit(answer).await.map(limited) })
+        HttpConnectorFuture::new(async move {
+            shared.within_metadata_limit(answer).await.inspect(told).map(limited)
+        })
     }
 }
 
@@ -150,16 +157,22 @@ impl Shared {
         let asked = self.metadata_asked.get_or_init(Instant::now).elapsed();
         let limit = METADATA_TRY.min(METADATA_TOTAL.saturating_sub(asked));
         let answer = tokio::time::timeout(limit, answer).await;
-        let is_silent = match &answer {
-            Ok(Ok(_)) => false,
-            Ok(Err(error)) => error.is_timeout(),
-            Err(_) => true,
-        };
-        if is_silent {
-            self.progress.metadata_is_silent();
+        match &answer {
+            Ok(Ok(response)) if !response.status().is_success() => {
+                self.progress.metadata_refuses(response.status().as_u16());
+            }
+            Ok(Ok(_)) => {}
+            // A service that said no so often that no time is left is not silent.
+            _ if limit < METADATA_PATIENCE => {}
+            Ok(Err(error)) if !error.is_timeout() => {}
+            _ => self.progress.metadata_is_silent(),
         }
         answer.unwrap_or_else(|elapsed| Err(ConnectorError::timeout(elapsed.into())))
     }
+}
+
+fn told(answer: &HttpResponse) {
+    tracing::debug!(status = answer.status().as_u16(), "an answer came");
 }
 
 fn plain_connector(settings: &HttpConnectorSettings) -> Result<Connector, String> {

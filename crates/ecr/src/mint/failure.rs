@@ -36,6 +36,9 @@ const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "
 /// The source of the SDK's chain that asks the instance's metadata service.
 const METADATA_SOURCE: &str = "Ec2InstanceMetadata";
 
+/// What is said of a metadata service whose answer never came.
+const SILENT_METADATA: &str = "the instance metadata service did not answer";
+
 /// Words the failures of one call.
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
@@ -77,6 +80,11 @@ impl Failure {
         self
     }
 
+    /// What AWS says, fit to be shown.
+    pub(super) fn clean(&self, text: &str) -> String {
+        self.redaction.clean(text)
+    }
+
     /// Why there are no credentials.
     pub(super) fn of_identity(&self, error: &CredentialsError) -> TokenError {
         if let Some(chain) = find::<ProviderChainError<CredentialsError>>(error) {
@@ -95,6 +103,10 @@ impl Failure {
             return failure;
         }
         let cause = self.words(error);
+        // What the metadata service does can end the SDK's chain, which then tells nothing of the sources before it.
+        if cause.contains("IMDS") {
+            return TokenError::NoIdentity { attempts: vec![self.attempt_of(METADATA_SOURCE, cause)] };
+        }
         if is_expired_login(&cause) {
             return TokenError::ExpiredLogin { profile: self.profile.clone(), cause };
         }
@@ -135,9 +147,18 @@ impl Failure {
 
     fn attempt(&self, source: &str, error: &CredentialsError) -> Attempt {
         let reason = error.source().map_or_else(|| "not configured".to_owned(), |source| self.words(source));
+        self.attempt_of(source, reason)
+    }
+
+    fn attempt_of(&self, source: &str, reason: String) -> Attempt {
         let timed_out = source == METADATA_SOURCE && self.progress.is_metadata_silent();
-        let reason =
-            if timed_out { "the instance metadata service did not answer".to_owned() } else { reason };
+        let refusal = self.progress.metadata_refusal().filter(|_| source == METADATA_SOURCE);
+        let reason = match refusal.map(|status| status.to_string()) {
+            _ if timed_out => SILENT_METADATA.to_owned(),
+            // Its last try may have ended for want of time.
+            Some(status) if !reason.contains(&status) => format!("{reason}, after status {status}"),
+            _ => reason,
+        };
         Attempt { source: source.to_owned(), reason, timed_out }
     }
 

@@ -5,6 +5,7 @@
 
 mod answer;
 mod call;
+mod caller;
 mod connector;
 mod endpoint;
 mod failure;
@@ -19,6 +20,7 @@ use std::thread;
 use std::time::Duration;
 
 use self::call::{Call, Target};
+pub use self::caller::Caller;
 use self::progress::Progress;
 use crate::clock::Clock;
 use crate::environment::Environment;
@@ -69,7 +71,7 @@ impl Mint {
     /// # Errors
     /// If no region is configured, or as [`TokenSource::token`].
     pub fn own(&self) -> Result<(Registry, Token), TokenError> {
-        let token = self.run(Target::Own)?;
+        let token = self.run(Target::Own, |call| call.run(call.token()))?;
         match token.own_registry.clone() {
             Some(registry) => Ok((registry, token)),
             None => Err(TokenError::MalformedAnswer {
@@ -79,7 +81,20 @@ impl Mint {
         }
     }
 
-    fn run(&self, target: Target) -> Result<Token, TokenError> {
+    /// The principal whose credentials are used for `registry`, or where none is meant.
+    ///
+    /// # Errors
+    /// If there are no credentials, or AWS does not say whose they are.
+    pub fn caller(&self, registry: Option<&Registry>) -> Result<Caller, TokenError> {
+        let target = registry.cloned().map_or(Target::Own, Target::Registry);
+        self.run(target, |call| call.run(call.caller()))
+    }
+
+    fn run<T: Send + 'static>(
+        &self,
+        target: Target,
+        work: fn(&Call) -> Result<T, TokenError>,
+    ) -> Result<T, TokenError> {
         ensure_descriptors()?;
         let progress = Progress::start();
         let call = Call {
@@ -94,7 +109,7 @@ impl Mint {
         let (sender, receiver) = mpsc::sync_channel(1);
         let worker = thread::Builder::new().name("mint".to_owned()).spawn(move || {
             // Nobody may be waiting any more.
-            let _ = sender.send(call.run());
+            let _ = sender.send(work(&call));
         });
         if let Err(error) = worker {
             return Err(TokenError::Configuration { problem: format!("no thread can be started: {error}") });
@@ -114,6 +129,6 @@ fn ensure_descriptors() -> Result<(), TokenError> {
 
 impl TokenSource for Mint {
     fn token(&self, registry: &Registry) -> Result<Token, TokenError> {
-        self.run(Target::Registry(registry.clone()))
+        self.run(Target::Registry(registry.clone()), |call| call.run(call.token()))
     }
 }

@@ -16,6 +16,7 @@ pub(super) struct Progress {
 struct State {
     waiting_for: Option<String>,
     metadata_is_silent: bool,
+    metadata_refusal: Option<u16>,
 }
 
 impl Progress {
@@ -41,6 +42,18 @@ impl Progress {
     /// Whether the instance's metadata service was asked and has not answered in time.
     pub(super) fn is_metadata_silent(&self) -> bool {
         self.state.lock().is_ok_and(|state| state.metadata_is_silent)
+    }
+
+    /// Notes that the instance's metadata service has said no with this status.
+    pub(super) fn metadata_refuses(&self, status: u16) {
+        if let Ok(mut state) = self.state.lock() {
+            state.metadata_refusal = Some(status);
+        }
+    }
+
+    /// The status with which the instance's metadata service has last said no.
+    pub(super) fn metadata_refusal(&self) -> Option<u16> {
+        self.state.lock().ok().and_then(|state| state.metadata_refusal)
     }
 
     /// Who was asked last.

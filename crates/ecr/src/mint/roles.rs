@@ -57,7 +57,8 @@ impl Call {
             .ok_or_else(|| failure.of_answer(&Fault::Malformed("it holds no credentials")))
     }
 
-    fn sts(
+    /// STS, asked with `credentials` if there are any.
+    pub(super) fn sts(
         &self,
         sdk: &SdkConfig,
         credentials: Option<Credentials>,

@@ -11,6 +11,7 @@ mod get;
 mod identity;
 mod kinds;
 mod list;
+mod log;
 mod protocol;
 mod rules;
 mod stage;
