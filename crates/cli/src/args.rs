@@ -27,6 +27,13 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Show the whole story on emulated AWS: two accounts, two regions, three contexts
     Demo(DemoArgs),
+    /// Print a registry's password, for docker login, config.json or a CI/CD variable
+    Token(TokenArgs),
+    /// Say which AWS identity is used, for a registry or in general, and what chose it
+    Whoami(WhoamiArgs),
+    /// Look at the token cache, or empty it
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// What the demo's own images run; not for people
     #[command(hide = true)]
     DemoGuest(GuestArgs),
@@ -328,4 +335,63 @@ pub enum GuestRole {
         #[arg(trailing_var_arg = true, required = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
+}
+
+/// `ecru token`
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// The registry, such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com, or an alias of ecru's configuration
+    pub registry: String,
+    /// What is printed on standard output
+    #[arg(long, value_enum, default_value_t = TokenFormat::Password)]
+    pub format: TokenFormat,
+}
+
+/// The forms in which `ecru token` prints a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TokenFormat {
+    /// The password alone, for `docker login --username AWS --password-stdin`.
+    Password,
+    /// A `config.json` of Docker's, in several lines.
+    DockerConfig,
+    /// The value of GitLab's DOCKER_AUTH_CONFIG, in one line.
+    DockerAuthConfig,
+    /// Lines for a shell or a dotenv report: ECR_REGISTRY, ECR_USERNAME, ECR_PASSWORD, ECR_EXPIRES_AT.
+    Env,
+    /// One JSON object, in one line.
+    Json,
+}
+
+/// `ecru whoami`
+#[derive(Debug, Args)]
+pub struct WhoamiArgs {
+    /// The registry that the identity is used for (that of no registry in particular, if not given)
+    pub registry: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The commands of `ecru cache`.
+#[derive(Debug, Subcommand)]
+pub enum CacheCommand {
+    /// List the tokens that are valid, of all identities, without their passwords
+    List(CacheListArgs),
+    /// Forget tokens, so that the next one comes from AWS
+    Clear(CacheClearArgs),
+}
+
+/// `ecru cache list`
+#[derive(Debug, Args)]
+pub struct CacheListArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `ecru cache clear`
+#[derive(Debug, Args)]
+pub struct CacheClearArgs {
+    /// The registry whose tokens are forgotten, with all others of its region, which they open too (all, if not given)
+    pub registry: Option<String>,
 }

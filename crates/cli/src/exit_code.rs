@@ -1,6 +1,6 @@
 //! What `ecru` exits with. These numbers are a promise: see `docs/EXIT_CODES.md`.
 //!
-//! `ecru run` passes the script's own exit code on, so its own failures stay in a block (80 to 89) that scripts
+//! `ecru run` passes the script's own exit code on, so its own failures stay in a block (80 to 99) that scripts
 //! rarely use and that neither the shell (126 to 165) nor clap (2) uses.
 
 /// All went well.
@@ -33,6 +33,14 @@ pub const TIMED_OUT: u8 = 87;
 pub const EMULATOR_FAILED: u8 = 88;
 /// Variables of a real AWS identity are set where emulated AWS is to be.
 pub const REAL_AWS_VARIABLES: u8 = 89;
+/// `ecru token`, `ecru whoami`: no token or no identity could be had from AWS.
+pub const NO_TOKEN: u8 = 90;
+/// `ecru token`, `ecru whoami`, `ecru cache`: what was named is no registry of Amazon ECR and no alias.
+pub const NOT_A_REGISTRY: u8 = 91;
+/// `ecru token`, `ecru whoami`: the policy of this machine forbids the registry.
+pub const FORBIDDEN: u8 = 92;
+/// `ecru cache`: the token cache has no place, or its directory cannot be trusted or read.
+pub const CACHE_UNUSABLE: u8 = 93;
 /// The command of `ecru emulate -- COMMAND` cannot be run (as shells say it).
 pub const COMMAND_NOT_RUN: u8 = 126;
 /// There is no such command (as shells say it).

@@ -3,6 +3,7 @@
 pub mod args;
 mod commands;
 mod demo;
+mod ecr_access;
 pub mod error;
 mod example_images;
 pub mod exit_code;
@@ -26,6 +27,7 @@ pub fn main() -> ExitCode {
     }
     let cli = args::Cli::parse_from(as_command_line(arguments));
     let outside = outside::Outside::of_this_process();
+    ecru_helper::log::start(&outside.environment(), &mut std::io::stderr());
     let exit_code = match commands::exit_code_of(cli.command, &outside) {
         Ok(exit_code) => exit_code,
         Err(error) => {

@@ -1,5 +1,6 @@
 //! One file per command: arguments in, library calls, exit code out.
 
+mod cache;
 mod check;
 pub(crate) mod demo_guest;
 mod emulate;
@@ -7,6 +8,8 @@ mod emulate_around;
 mod emulate_identity;
 mod explain;
 mod run;
+mod token;
+mod whoami;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +32,9 @@ pub(crate) fn exit_code_of(command: Command, outside: &Outside) -> Result<u8, Co
         Command::Emulate(args) => in_runtime(async |cancelled| emulate::run(args, outside, cancelled).await),
         Command::Explain(args) => explain::run(args, outside),
         Command::Demo(args) => in_runtime(async |cancelled| demo::run(args, outside, cancelled).await),
+        Command::Token(args) => token::run(args, outside),
+        Command::Whoami(args) => whoami::run(args, outside),
+        Command::Cache(command) => cache::run(command, outside),
         Command::DemoGuest(args) => demo_guest::run(&args.role, outside),
     }
 }
