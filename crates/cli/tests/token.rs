@@ -138,7 +138,12 @@ fn the_cache_is_listed_and_emptied() {
     let hosts: Vec<&Value> =
         left["entries"].as_array().unwrap().iter().map(|entry| &entry["registry"]).collect();
     assert_eq!(hosts, [VIRGINIA]);
+    // What can be read by nobody is removed as well, and nothing else.
+    let folder = stage.sandbox.home().join(".cache/ecru");
+    std::fs::write(folder.join("v1-damaged.json"), "{").unwrap();
+    std::fs::write(folder.join("notes.json"), "not ecru's").unwrap();
     stage.shows("cache_clear", &[], &["cache", "clear"]);
+    assert!(!folder.join("v1-damaged.json").exists() && folder.join("notes.json").exists());
     stage.shows("cache_without_a_place", &[("HOME", ""), ("XDG_CACHE_HOME", "")], &["cache", "list"]);
 }
 

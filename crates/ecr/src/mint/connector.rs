@@ -115,7 +115,7 @@ impl HttpConnector for GuardedConnector {
             Err(refusal) => return HttpConnectorFuture::ready(Err(ConnectorError::user(refusal.into()))),
         };
         let is_metadata = is_plain(&uri) && uri.path().starts_with(METADATA_PATH);
-        let endpoint = uri.authority().map(ToString::to_string).unwrap_or_default();
+        let endpoint = endpoint(&uri);
         // Paths and headers may hold secrets.
         tracing::debug!(method = request.method(), %endpoint, "a request is sent");
         let whom =
@@ -169,6 +169,12 @@ impl Shared {
         }
         answer.unwrap_or_else(|elapsed| Err(ConnectorError::timeout(elapsed.into())))
     }
+}
+
+/// Host and port, without a user name and a password that may stand before them.
+fn endpoint(uri: &Uri) -> String {
+    let host = uri.host().unwrap_or_default();
+    uri.port_u16().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 fn told(answer: &HttpResponse) {

@@ -71,6 +71,12 @@ fn no_secret_is_told_at_any_level_whatever_happens() {
         told(&stage);
     }
 
+    // A password in the address of an endpoint.
+    let cut_off = cut.url().replace("http://", "http://user:endpoint-NEVER-SHOWN@");
+    let mut stage = Stage::with(&cut);
+    stage.set("ECRU_LOG", "trace").set("AWS_ENDPOINT_URL_ECR", &cut_off);
+    told(&stage);
+
     let metadata = aws::metadata();
     let mut stage = Stage::with(&proper);
     stage.set("ECRU_LOG", "trace").set("ECRU_SOURCE", "instance");
