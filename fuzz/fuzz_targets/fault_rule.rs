@@ -1,26 +1,3 @@
-//! Rules of faults as `ecru emulate --fault` takes them, and as JSON at the control address.
-
 #![no_main]
 
-use ecru_emulator::Fault;
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|text: &str| {
-    match Fault::parse(text) {
-        Ok(fault) => check(&fault),
-        Err(error) => {
-            assert!(error.hint().is_some(), "an error says what to write instead");
-            assert!(!error.to_string().contains(char::is_control), "an error is one harmless line");
-        }
-    }
-    if let Ok(fault) = serde_json::from_str::<Fault>(text) {
-        check(&fault);
-    }
-});
-
-/// Both forms of a fault lead back to it.
-fn check(fault: &Fault) {
-    assert_eq!(Fault::parse(&fault.to_string()).as_ref(), Ok(fault));
-    let json = serde_json::to_string(fault).expect("JSON");
-    assert_eq!(&serde_json::from_str::<Fault>(&json).expect("a fault"), fault);
-}
+libfuzzer_sys::fuzz_target!(|input: &[u8]| ecru_fuzz::emulator::fault_rule::check_input(input));

@@ -7,6 +7,8 @@ pub mod config;
 pub mod deadlines;
 pub mod environment;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod glob;
 pub mod identity;
 pub mod last_failure;

@@ -3,14 +3,17 @@
 //! The parsers are private, and should remain so. This module is always compiled, and not behind a feature or a `cfg`,
 //! so that no change can break the targets unseen.
 
+use std::path::Path;
+
 use axum::http::{HeaderName, HeaderValue, Method, Request};
 use time::OffsetDateTime;
 
 use crate::accounts::AccountId;
 pub use crate::iam::fuzzing::is_allowed;
+pub use crate::oidc::fuzzing::{subject_of_claims, subject_of_token};
 use crate::principals::{DEFAULT_USER, Principals};
 use crate::registry::names::{Digest, RepositoryName, Tag};
-use crate::{registry, sigv4};
+use crate::{Seed, SeedError, registry, sigv4};
 
 /// Who signed a `POST` with these headers, at noon of the first of January 2027: an ARN or a refusal. Nothing if no
 /// HTTP message can have them.
@@ -39,4 +42,12 @@ pub fn names(text: &str) -> [Option<String>; 3] {
         text.parse::<Tag>().ok().map(Into::into),
         text.parse::<Digest>().ok().map(Into::into),
     ]
+}
+
+/// A seed file with this content, at this path.
+///
+/// # Errors
+/// The first fault.
+pub fn seed(content: &[u8], path: &Path) -> Result<Seed, SeedError> {
+    Seed::parse(content, path)
 }

@@ -7,6 +7,7 @@
 
 pub(crate) mod directory;
 mod entry;
+pub(crate) mod fuzzing;
 mod inventory;
 pub(crate) mod key;
 

@@ -166,8 +166,13 @@ impl Config {
         {
             return Err(ConfigError::Untrusted { path: path(), reason });
         }
-        let file = file::parse(&content, self.partitions.clone(), source.owner.is_some())
-            .map_err(|fault| ConfigError::Invalid { path: path(), fault })?;
+        self.add_text(&content, source.owner.is_some())
+            .map_err(|fault| ConfigError::Invalid { path: path(), fault })
+    }
+
+    /// Adds what a file says; only the system's may lay down a policy.
+    pub(crate) fn add_text(&mut self, content: &[u8], is_system: bool) -> Result<(), Fault> {
+        let file = file::parse(content, self.partitions.clone(), is_system)?;
         for registry in file.registries {
             if !self.registries.contains(&registry) {
                 self.registries.push(registry);

@@ -163,7 +163,7 @@ impl Failure {
     }
 
     /// What AWS said no with.
-    fn of_refusal(
+    pub(super) fn of_refusal(
         &self,
         status: u16,
         error: &impl ProvideErrorMetadata,

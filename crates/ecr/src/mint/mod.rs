@@ -9,6 +9,7 @@ mod caller;
 mod connector;
 mod endpoint;
 mod failure;
+pub(crate) mod fuzzing;
 mod progress;
 mod redaction;
 mod roles;

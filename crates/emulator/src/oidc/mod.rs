@@ -5,6 +5,7 @@
 //! and 7519) is three pieces of base64, and rules whose refusals are AWS's own.
 
 mod discovery;
+pub(crate) mod fuzzing;
 mod gitlab;
 mod gitlab_claims;
 mod providers;

@@ -77,8 +77,12 @@ impl Seed {
     /// # Errors
     /// The first fault, with its place.
     pub fn read(path: &Path) -> Result<Self, SeedError> {
-        let text = read_limited(path, MAX_SEED)?;
-        meaning::parse(&text, path)
+        Self::parse(&read_limited(path, MAX_SEED)?, path)
+    }
+
+    /// Understands the content of the seed file at `path`.
+    pub(crate) fn parse(content: &[u8], path: &Path) -> Result<Self, SeedError> {
+        meaning::parse(content, path)
     }
 
     /// Adds accounts, users, roles, identity providers and ports to the options of an emulator to be, and to its certificate, if it serves
