@@ -9,8 +9,8 @@ pub(super) struct Figures {
     pub(super) executions: u64,
     /// How long that took.
     pub(super) took: Duration,
-    /// How many inputs its corpus has.
-    pub(super) corpus: usize,
+    /// How many places of the program were reached.
+    pub(super) coverage: u64,
     /// What was found, if anything was.
     pub(super) finding: Option<String>,
 }
@@ -22,6 +22,10 @@ impl Figures {
             .lines()
             .filter_map(|line| line.strip_prefix("stat::number_of_executed_units:")?.trim().parse().ok())
             .next_back();
+        let coverage = text
+            .lines()
+            .filter_map(|line| line.split_once(" cov: ")?.1.split(' ').next()?.parse().ok())
+            .next_back();
         let named = text.lines().find(|line| {
             line.contains("panicked at") || (line.starts_with("==") && line.contains("ERROR: "))
         });
@@ -29,7 +33,7 @@ impl Figures {
         Self {
             executions: executions.unwrap_or_default(),
             took,
-            corpus: 0,
+            coverage: coverage.unwrap_or_default(),
             finding: (!success).then_some(finding),
         }
     }
@@ -37,8 +41,22 @@ impl Figures {
     /// Its line in the table.
     pub(super) fn line(&self, target: &str) -> String {
         let finding = self.finding.as_deref().unwrap_or("none");
-        format!("| {target} | {} | {} | {} | {finding} |", self.executions, self.took.as_secs(), self.corpus)
+        let executions = with_separators(self.executions);
+        format!("| {target} | {executions} | {} | {} | {finding} |", self.took.as_secs(), self.coverage)
     }
+}
+
+/// `1234567` as `1,234,567`.
+pub(super) fn with_separators(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 #[cfg(test)]
@@ -46,10 +64,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_without_finding_has_its_executions() {
-        let text = "#2\tINITED\nDone 1000 runs in 1 second(s)\nstat::number_of_executed_units: 1012\nstat::peak_rss_mb: 44\n";
+    fn a_run_without_finding_has_its_executions_and_coverage() {
+        let text = "#2\tINITED cov: 7 ft: 8\n#1012\tDONE   cov: 44 ft: 120 corp: 20/1Kb lim: 4096\n\
+                    Done 1012 runs in 1 second(s)\nstat::number_of_executed_units: 1012\nstat::peak_rss_mb: 44\n";
         let figures = Figures::of(text, true, Duration::from_secs(3));
-        assert_eq!(figures.line("go_json"), "| go_json | 1012 | 3 | 0 | none |");
+        assert_eq!(figures.line("go_json"), "| go_json | 1,012 | 3 | 44 | none |");
     }
 
     #[test]
@@ -59,5 +78,11 @@ mod tests {
         assert_eq!(figures.executions, 7);
         assert_eq!(figures.finding.as_deref(), Some("thread '<unnamed>' panicked at src/a.rs:1:2:"));
         assert!(Figures::of("", false, Duration::ZERO).finding.is_some());
+    }
+
+    #[test]
+    fn large_numbers_have_separators() {
+        let numbers = [0, 999, 1000, 15_000_000].map(with_separators);
+        assert_eq!(numbers, ["0", "999", "1,000", "15,000,000"]);
     }
 }
