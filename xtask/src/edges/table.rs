@@ -33,6 +33,11 @@ pub(super) const ROWS: &[Row] = &[
         tests_may_use: TEST_CRATES,
     },
     Row { of: "ecru-registry", may_use: &["ecru-docker"], tests_may_use: TEST_CRATES },
+    Row {
+        of: "ecru-doctor",
+        may_use: &["ecru-ecr", "ecru-docker", "ecru-gitlab"],
+        tests_may_use: TEST_CRATES,
+    },
     // Not even its tests use our clients: a mistake that both sides share would hide itself.
     Row { of: "ecru-emulator", may_use: &[], tests_may_use: &["ecru-testkit"] },
     Row {
@@ -40,6 +45,7 @@ pub(super) const ROWS: &[Row] = &[
         may_use: &[
             "ecru-ecr",
             "ecru-docker",
+            "ecru-doctor",
             "ecru-gitlab",
             "ecru-helper",
             "ecru-executor",

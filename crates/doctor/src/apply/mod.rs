@@ -1,0 +1,215 @@
+//! Plans, applied and taken back.
+//!
+//! Each application has a folder of its own, readable by its owner only, with a copy of every file as it was and a
+//! record of what it became. The record is written first, so that a set-up that was cut off can be taken back too.
+
+mod place;
+mod record;
+mod replace;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use place::{NewFolders, Place};
+use record::{FileRecord, Record, Store};
+use replace::{Access, current, replace};
+
+use crate::plan::{Change, Plan};
+
+/// Where plans are applied, and where it is kept what was applied.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine<'a> {
+    /// The folder that is `/` of the machine.
+    pub root: &'a Path,
+    /// The folder of records and backups, as an absolute path of the machine.
+    pub state: &'a Path,
+}
+
+/// Why files were not changed. What was changed before the failure has been put back, unless it says otherwise.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// The system refused.
+    #[error("cannot change `{}`: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// The file does not hold any more what it held when the change was planned or made.
+    #[error("`{}` has been changed by somebody else", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A link leads into a folder of another owner.
+    #[error(
+        "`{}` leads through a link of user {link_owner} into a folder of user {folder_owner}",
+        path.display()
+    )]
+    ForeignLink {
+        /// The file.
+        path: PathBuf,
+        /// The owner of the link.
+        link_owner: u32,
+        /// The owner of the folder.
+        folder_owner: u32,
+    },
+    /// The file has another name, which would go on showing the old content.
+    #[error("`{}` has other names (hard links)", path.display())]
+    OtherNames {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Its owner has made it read-only.
+    #[error("`{}` is read-only", path.display())]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is nothing to take back.
+    #[error("nothing was set up that could be taken back: no record in `{}`", state.display())]
+    NoRecord {
+        /// The folder of records.
+        state: PathBuf,
+    },
+    /// A record cannot be read.
+    #[error("the record `{}` is damaged: {reason}", path.display())]
+    DamagedRecord {
+        /// The record.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl ApplyError {
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+        Self::Io { path: path.to_owned(), source }
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("run this as root".to_owned())
+            }
+            Self::ReadOnly { path } => Some(format!("chmod u+w {}", path.display())),
+            Self::ForeignLink { path, .. } => Some(format!("look at it: namei -l {}", path.display())),
+            _ => None,
+        }
+    }
+}
+
+/// Applies a plan, all of it or nothing. An empty plan leaves no record.
+///
+/// # Errors
+/// If a file cannot be changed, or is not what it was when the plan was made ([`ApplyError::Changed`]).
+pub fn apply(plan: &Plan, machine: Machine<'_>) -> Result<(), ApplyError> {
+    if plan.is_empty() {
+        return Ok(());
+    }
+    let store = Store::open(machine)?;
+    // Each is looked at again when it is replaced; this spares the copies where a plan is out of date.
+    for change in &plan.changes {
+        if held(&change.path, machine)? != change.before {
+            return Err(ApplyError::Changed { path: change.path.clone() });
+        }
+    }
+    let record = record_of(plan, machine)?;
+    let number = store.add(&record, plan)?;
+    for (done, change) in plan.changes.iter().enumerate() {
+        if let Err(error) = apply_one(change, machine) {
+            for change in plan.changes[..done].iter().rev() {
+                take_back_one(change, machine)?;
+            }
+            remove_folders(&record, machine);
+            store.remove(number)?;
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+fn held(path: &Path, machine: Machine<'_>) -> Result<Option<Vec<u8>>, ApplyError> {
+    match Place::open(machine.root, path, None) {
+        Ok(place) => current(&place).map_err(|error| ApplyError::io(path, error)),
+        Err(ApplyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn apply_one(change: &Change, machine: Machine<'_>) -> Result<(), ApplyError> {
+    let creation = change.creation;
+    let folders = NewFolders { mode: creation.folder_mode, owner: creation.owner };
+    let place = Place::open(machine.root, &change.path, Some(folders))?;
+    let access = new_access(&change.path, &place, creation.owner, creation.mode)?;
+    replace(&change.path, &place, change.before.as_deref(), Some(&change.after), access)
+}
+
+fn take_back_one(change: &Change, machine: Machine<'_>) -> Result<(), ApplyError> {
+    let place = Place::open(machine.root, &change.path, None)?;
+    let access = new_access(&change.path, &place, change.creation.owner, change.creation.mode)?;
+    replace(&change.path, &place, Some(&change.after), change.before.as_deref(), access)
+}
+
+/// A new file belongs to the owner that is given, else to the folder's.
+fn new_access(path: &Path, place: &Place, owner: Option<u32>, mode: u32) -> Result<Access, ApplyError> {
+    let folder = rustix::fs::fstat(&place.folder).map_err(|error| ApplyError::io(path, error.into()))?;
+    Ok(Access { uid: owner.unwrap_or(folder.st_uid), gid: folder.st_gid, mode })
+}
+
+fn record_of(plan: &Plan, machine: Machine<'_>) -> Result<Record, ApplyError> {
+    let mut record = Record::default();
+    for change in &plan.changes {
+        let mut folders: Vec<PathBuf> = change.path.ancestors().skip(1).map(Path::to_owned).collect();
+        folders.retain(|folder| !crate::service::below(machine.root, folder).exists());
+        folders.reverse();
+        folders.retain(|folder| !record.folders.contains(folder));
+        record.folders.extend(folders);
+        record.files.push(FileRecord::of(change, machine)?);
+    }
+    Ok(record)
+}
+
+/// What was taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undone {
+    /// The files, as they were before.
+    pub files: Vec<PathBuf>,
+    /// How many earlier set-ups can be taken back still.
+    pub remaining: usize,
+}
+
+/// Takes the last application back: every file is what it was, to the byte.
+///
+/// # Errors
+/// If there is none, or if a file was changed since: then none is touched.
+pub fn undo(machine: Machine<'_>) -> Result<Undone, ApplyError> {
+    let store = Store::open_existing(machine)?;
+    let (number, record) = store.last()?;
+    let mut steps = Vec::new();
+    for file in &record.files {
+        let backup = store.backup(number, file)?;
+        if let Some(step) = file.step_back(backup, machine)? {
+            steps.push((file, step));
+        }
+    }
+    for (file, step) in steps.iter().rev() {
+        let access = Access { uid: file.uid, gid: file.gid, mode: file.mode };
+        replace(&file.path, &step.place, Some(&step.current), step.backup.as_deref(), access)?;
+    }
+    drop(steps);
+    remove_folders(&record, machine);
+    store.remove(number)?;
+    Ok(Undone { files: record.files.into_iter().map(|file| file.path).collect(), remaining: store.count() })
+}
+
+/// Folders that were made, if nobody has put anything else into them.
+fn remove_folders(record: &Record, machine: Machine<'_>) {
+    for folder in record.folders.iter().rev() {
+        let _ = std::fs::remove_dir(crate::service::below(machine.root, folder));
+    }
+}

@@ -1,0 +1,131 @@
+//! One file, replaced whole or not at all.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::ApplyError;
+use super::place::{Place, give};
+use crate::files::content;
+
+/// The longest file that is replaced: programs are among them.
+const MAX_BYTES: usize = 512 * 1024 * 1024;
+
+/// How long another process may hold a folder's lock.
+const LOCK_DEADLINE: Duration = Duration::from_secs(10);
+
+const LOCK_POLL: Duration = Duration::from_millis(5);
+
+/// Owner and mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Access {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) mode: u32,
+}
+
+/// Makes the file at `place` hold `after`, if it holds `before`; without `after` it is removed. A file that is there
+/// keeps its owner and mode; a new one gets `access`.
+pub(super) fn replace(
+    path: &Path,
+    place: &Place,
+    before: Option<&[u8]>,
+    after: Option<&[u8]>,
+    access: Access,
+) -> Result<(), ApplyError> {
+    let failed = |error| ApplyError::io(path, error);
+    // The folder itself is locked: a lock file beside the others would be one more thing to find in a home directory.
+    lock(&place.folder).map_err(failed)?;
+    let result = replace_locked(path, place, before, after, access);
+    let _ = rustix::fs::flock(&place.folder, FlockOperation::Unlock);
+    result
+}
+
+fn replace_locked(
+    path: &Path,
+    place: &Place,
+    before: Option<&[u8]>,
+    after: Option<&[u8]>,
+    access: Access,
+) -> Result<(), ApplyError> {
+    let failed = |error| ApplyError::io(path, error);
+    let access = match place.stat().map_err(failed)? {
+        None => access,
+        Some(found) if found.st_nlink > 1 => return Err(ApplyError::OtherNames { path: path.to_owned() }),
+        Some(found) if found.st_mode & 0o200 == 0 => {
+            return Err(ApplyError::ReadOnly { path: path.to_owned() });
+        }
+        Some(found) => Access { uid: found.st_uid, gid: found.st_gid, mode: found.st_mode & 0o7777 },
+    };
+    if current(place).map_err(failed)?.as_deref() != before {
+        return Err(ApplyError::Changed { path: path.to_owned() });
+    }
+    let Some(after) = after else {
+        rustix::fs::unlinkat(&place.folder, &place.name, AtFlags::empty()).map_err(|e| failed(e.into()))?;
+        return sync(&place.folder).map_err(failed);
+    };
+    let temporary = temporary_name();
+    let written = write(place, &temporary, after, access).and_then(|()| {
+        rustix::fs::renameat(&place.folder, &*temporary, &place.folder, &place.name)?;
+        sync(&place.folder)
+    });
+    if written.is_err() {
+        let _ = rustix::fs::unlinkat(&place.folder, &*temporary, AtFlags::empty());
+    }
+    written.map_err(failed)
+}
+
+/// What the file at `place` holds; `None` if there is none.
+pub(super) fn current(place: &Place) -> io::Result<Option<Vec<u8>>> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match rustix::fs::openat(&place.folder, &place.name, flags, Mode::empty()) {
+        Ok(fd) => content(fd, MAX_BYTES).map(Some),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn write(place: &Place, name: &str, content: &[u8], access: Access) -> io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(&place.folder, name, flags, Mode::RUSR | Mode::WUSR)?;
+    let mut file = File::from(fd);
+    file.write_all(content)?;
+    // The owner first: giving a file away takes special bits from its mode.
+    give(&file, access.uid, access.gid)?;
+    rustix::fs::fchmod(&file, Mode::from_raw_mode(access.mode))?;
+    file.sync_all()
+}
+
+fn sync(folder: &OwnedFd) -> io::Result<()> {
+    match rustix::fs::fsync(folder) {
+        // Some file systems have no fsync for folders.
+        Ok(()) | Err(Errno::INVAL | Errno::BADF) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) fn lock(folder: &OwnedFd) -> io::Result<()> {
+    let started = Instant::now();
+    loop {
+        match rustix::fs::flock(folder, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()),
+            Err(Errno::WOULDBLOCK | Errno::INTR) if started.elapsed() < LOCK_DEADLINE => sleep(LOCK_POLL),
+            Err(Errno::WOULDBLOCK) => {
+                return Err(io::Error::other("another process has held its folder's lock for 10 seconds"));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn temporary_name() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!(".ecru-{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}

@@ -1,0 +1,118 @@
+//! A systemd drop-in with the environment of a service, as systemd.exec(5) and systemd.syntax(7) have it.
+
+use super::{EditError, Splice, spliced, text_of};
+
+/// Variables that are secrets. systemd shows the environment of a unit to every user of the machine
+/// (systemd.exec(5): "not suitable for secret data"), so they have no place in a drop-in.
+pub const SECRET_VARIABLES: &[&str] = &[
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "ECRU_IDENTITY_TOKEN",
+];
+
+/// The drop-in in `content` that sets each of `variables`. Other lines stay.
+///
+/// # Errors
+/// If the file is not a drop-in that this crate wrote and can read back.
+pub fn with_environment(content: Option<&[u8]>, variables: &[(String, String)]) -> Result<String, EditError> {
+    let text = text_of(content.unwrap_or_default())?;
+    if text.trim().is_empty() {
+        let lines: String =
+            variables.iter().map(|(name, value)| format!("{}\n", line(name, value))).collect();
+        return Ok(format!("# Written by `ecru setup runner`.\n[Service]\n{lines}"));
+    }
+    let mut splices = Vec::new();
+    for (name, value) in variables {
+        splices.extend(edit_for(text, name, value)?);
+    }
+    Ok(spliced(text, splices))
+}
+
+fn edit_for(text: &str, name: &str, value: &str) -> Result<Option<Splice>, EditError> {
+    let wanted = line(name, value);
+    let start_of_ours = format!("Environment=\"{name}=");
+    let mut at = 0;
+    for existing in text.split_inclusive('\n') {
+        let content = existing.trim_end_matches(['\r', '\n']);
+        if content.starts_with(&start_of_ours) {
+            let splice = Splice::replace(at..at + content.len(), wanted.clone());
+            return Ok((content != wanted).then_some(splice));
+        }
+        at += existing.len();
+    }
+    // Only behind a last section that is [Service] does a line at the end of the file count for the service.
+    let last_section = text.lines().map(str::trim).rfind(|line| line.starts_with('['));
+    if last_section != Some("[Service]") {
+        return Err(EditError::Form { name: "[Service]".to_owned() });
+    }
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    Ok(Some(Splice::insert(text.len(), format!("{end}{wanted}\n"))))
+}
+
+/// `Environment=` with one quoted assignment. `%` starts a specifier in unit files, and a backslash an escape.
+fn line(name: &str, value: &str) -> String {
+    let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%");
+    format!("Environment=\"{name}={value}\"")
+}
+
+/// `text` without values that a set-up did not ask for, and without the words of comments.
+pub(crate) fn masked(text: &str, variables: &[(String, String)]) -> String {
+    let lines = text.split_inclusive('\n').map(|whole| {
+        let content = whole.trim_end_matches(['\r', '\n']);
+        let end = &whole[content.len()..];
+        let is_asked_for = variables.iter().any(|(name, value)| content == line(name, value));
+        let is_harmless = is_asked_for
+            || content.is_empty()
+            || content.starts_with('[')
+            || content == "# Written by `ecru setup runner`.";
+        match content.split_once('=') {
+            _ if is_harmless => whole.to_owned(),
+            Some((key, _)) if key.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+                format!("{key}=…{end}")
+            }
+            _ => format!("…{end}"),
+        }
+    });
+    lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(name: &str, value: &str) -> (String, String) {
+        (name.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn a_new_drop_in_quotes_what_systemd_would_take_apart() {
+        assert_eq!(
+            with_environment(None, &[pair("AWS_PROFILE", "a b\"c\\d%e")]).unwrap(),
+            "# Written by `ecru setup runner`.\n[Service]\nEnvironment=\"AWS_PROFILE=a b\\\"c\\\\d%%e\"\n"
+        );
+    }
+
+    #[test]
+    fn values_are_replaced_and_others_stay() {
+        let text = "[Service]\n# mine\nEnvironment=\"AWS_REGION=a\"\nEnvironment=X=1";
+        let wanted = [pair("AWS_REGION", "b"), pair("AWS_PROFILE", "p")];
+        let once = with_environment(Some(text.as_bytes()), &wanted).unwrap();
+        assert_eq!(
+            once,
+            "[Service]\n# mine\nEnvironment=\"AWS_REGION=b\"\nEnvironment=X=1\nEnvironment=\"AWS_PROFILE=p\"\n"
+        );
+        assert_eq!(with_environment(Some(once.as_bytes()), &wanted).unwrap(), once);
+        assert_eq!(
+            masked(&once, &wanted),
+            "[Service]\n…\nEnvironment=\"AWS_REGION=b\"\nEnvironment=…\nEnvironment=\"AWS_PROFILE=p\"\n"
+        );
+    }
+
+    #[test]
+    fn a_line_for_another_section_is_refused() {
+        let text = "[Service]\n[Install]\n";
+        assert!(with_environment(Some(text.as_bytes()), &[pair("A", "b")]).is_err());
+    }
+}

@@ -1,0 +1,256 @@
+//! ecru's own configuration for a machine, `/etc/ecru/config.toml`: which registries, with which role, and no others.
+
+use std::collections::BTreeSet;
+
+use ecru_ecr::registry::Registry;
+use toml::de::{DeTable, DeValue};
+
+use super::toml_text::{added_to_array, document, meaning, quoted};
+use super::{EditError, Splice, line_end, spliced, text_of};
+
+/// A registry that the machine is set up for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The registry.
+    pub registry: Registry,
+    /// The role that is assumed for it, if any.
+    pub role_arn: Option<String>,
+}
+
+/// The configuration in `content` that offers `wanted`. A new file allows nothing else; in one that is there, a
+/// `[policy]` is widened as far as it is needed, and none is laid down, because others may rely on what it lacks.
+///
+/// # Errors
+/// If the text is not a configuration of ecru's, or has a rule for the same registry with another role.
+pub fn with_registries(content: Option<&[u8]>, wanted: &[Wanted]) -> Result<String, EditError> {
+    let text = text_of(content.unwrap_or_default())?;
+    if text.trim().is_empty() {
+        return Ok(fresh(wanted));
+    }
+    let before = meaning(text)?;
+    let parsed = document(text)?;
+    let table = parsed.get_ref();
+    let mut splices: Vec<Splice> = Vec::new();
+    splices.extend(registries(text, table, wanted)?);
+    splices.extend(policy(text, table, wanted)?);
+    splices.extend(rules(text, table, wanted)?);
+    let result = spliced(text, splices);
+    let after = meaning(&result)?;
+    if before.keys().all(|key| after.contains_key(key)) {
+        Ok(result)
+    } else {
+        Err(EditError::Form { name: "registries".to_owned() })
+    }
+}
+
+fn fresh(wanted: &[Wanted]) -> String {
+    let hosts: Vec<String> = wanted.iter().map(|wanted| quoted_plainly(&wanted.registry.host())).collect();
+    let list = |values: BTreeSet<String>| {
+        values.iter().map(|value| quoted_plainly(value)).collect::<Vec<_>>().join(", ")
+    };
+    let mut text = format!(
+        "# Written by `ecru setup runner`.\nregistries = [{}]\n\n# Nothing else may be asked for, whatever a job names.\n\
+         [policy]\naccounts = [{}]\nregions = [{}]\npublic = {}\n",
+        hosts.join(", "),
+        list(accounts(wanted)),
+        list(regions(wanted)),
+        wanted.iter().any(|wanted| wanted.registry.is_public()),
+    );
+    for wanted in wanted {
+        if let Some(rule) = rule(wanted, "\n") {
+            text.push_str(&rule);
+        }
+    }
+    text
+}
+
+/// As people write it in these files.
+fn quoted_plainly(value: &str) -> String {
+    if value.contains(['"', '\\']) || value.chars().any(char::is_control) {
+        quoted(value)
+    } else {
+        format!("\"{value}\"")
+    }
+}
+
+fn accounts(wanted: &[Wanted]) -> BTreeSet<String> {
+    wanted.iter().filter_map(|wanted| wanted.registry.account().map(str::to_owned)).collect()
+}
+
+fn regions(wanted: &[Wanted]) -> BTreeSet<String> {
+    let private = wanted.iter().filter(|wanted| !wanted.registry.is_public());
+    private.map(|wanted| wanted.registry.region().to_owned()).collect()
+}
+
+fn rule(wanted: &Wanted, end: &str) -> Option<String> {
+    let role = wanted.role_arn.as_deref()?;
+    Some(format!(
+        "{end}[[registry]]{end}match = {}{end}role_arn = {}{end}",
+        quoted_plainly(&wanted.registry.host()),
+        quoted_plainly(role)
+    ))
+}
+
+fn registries(text: &str, table: &DeTable<'_>, wanted: &[Wanted]) -> Result<Option<Splice>, EditError> {
+    let hosts = wanted.iter().map(|wanted| wanted.registry.host());
+    let Some(existing) = table.get("registries") else {
+        let hosts: Vec<String> = hosts.map(|host| quoted_plainly(&host)).collect();
+        // Before all headers, or it would belong to one of their tables.
+        let line = format!("registries = [{}]{}", hosts.join(", "), line_end(text));
+        return Ok(Some(Splice::insert(0, line)));
+    };
+    let names = texts("registries", existing.get_ref())?;
+    let known: Vec<Registry> = names.iter().filter_map(|name| Registry::parse(name).ok()).collect();
+    let missing: Vec<String> = wanted
+        .iter()
+        .filter(|wanted| !known.contains(&wanted.registry))
+        .map(|wanted| wanted.registry.host())
+        .collect();
+    Ok(extended(text, existing, &missing))
+}
+
+fn policy(text: &str, table: &DeTable<'_>, wanted: &[Wanted]) -> Result<Vec<Splice>, EditError> {
+    let Some(policy) = table.get("policy") else { return Ok(Vec::new()) };
+    let Some(policy) = policy.get_ref().as_table() else {
+        return Err(EditError::WrongType { name: "policy".to_owned(), expected: "a table" });
+    };
+    let mut splices = Vec::new();
+    for (key, needed) in [("accounts", accounts(wanted)), ("regions", regions(wanted))] {
+        let Some(existing) = policy.get(key) else { continue };
+        let allowed = texts(key, existing.get_ref())?;
+        let is_allowed = |value: &String| allowed.iter().any(|pattern| allows(pattern, value));
+        let missing: Vec<String> = needed.into_iter().filter(|value| !is_allowed(value)).collect();
+        splices.extend(extended(text, existing, &missing));
+    }
+    let wants_public = wanted.iter().any(|wanted| wanted.registry.is_public());
+    if let Some(public) = policy.get("public")
+        && wants_public
+        && matches!(public.get_ref(), DeValue::Boolean(false))
+    {
+        splices.push(Splice::replace(public.span(), "true"));
+    }
+    Ok(splices)
+}
+
+/// Whether a pattern of the policy, with `*` for anything, covers `value`.
+fn allows(pattern: &str, value: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == value };
+    let Some(remaining) = value.strip_prefix(first) else { return false };
+    (0..=remaining.len())
+        .any(|skipped| remaining.get(skipped..).is_some_and(|remaining| allows(rest, remaining)))
+}
+
+fn rules(text: &str, table: &DeTable<'_>, wanted: &[Wanted]) -> Result<Vec<Splice>, EditError> {
+    let existing = table.get("registry").and_then(|rules| rules.get_ref().as_array());
+    let mut added = String::new();
+    for wanted in wanted.iter().filter(|wanted| wanted.role_arn.is_some()) {
+        let host = wanted.registry.host();
+        let same = existing.into_iter().flat_map(|rules| rules.iter()).find_map(|rule| {
+            let rule = rule.get_ref().as_table()?;
+            (text_member(rule, "match")? == host).then_some(rule)
+        });
+        match same {
+            None => added.push_str(&rule(wanted, line_end(text)).unwrap_or_default()),
+            Some(rule) if text_member(rule, "role_arn") == wanted.role_arn.as_deref() => {}
+            Some(_) => return Err(EditError::Occupied { name: format!("the rule for {host}") }),
+        }
+    }
+    if added.is_empty() {
+        return Ok(Vec::new());
+    }
+    let end = if text.ends_with('\n') { "" } else { line_end(text) };
+    Ok(vec![Splice::insert(text.len(), format!("{end}{added}"))])
+}
+
+fn text_member<'t>(table: &'t DeTable<'_>, key: &str) -> Option<&'t str> {
+    match table.get(key)?.get_ref() {
+        DeValue::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn texts(name: &str, value: &DeValue<'_>) -> Result<Vec<String>, EditError> {
+    let wrong_type = || EditError::WrongType { name: name.to_owned(), expected: "a list of texts" };
+    let text = |element: &toml::Spanned<DeValue<'_>>| match element.get_ref() {
+        DeValue::String(text) => Ok(text.to_string()),
+        _ => Err(wrong_type()),
+    };
+    value.as_array().ok_or_else(wrong_type)?.iter().map(text).collect()
+}
+
+fn extended(text: &str, list: &toml::Spanned<DeValue<'_>>, missing: &[String]) -> Option<Splice> {
+    let array = list.get_ref().as_array().filter(|_| !missing.is_empty())?;
+    Some(added_to_array(text, list.span(), array, missing))
+}
+
+/// What may be seen of ecru's configuration: all but what a trust policy keeps between two parties.
+pub(crate) fn visible(path: &str, value: &str) -> Option<String> {
+    (!path.ends_with("external_id")).then(|| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(host: &str, role: Option<&str>) -> Wanted {
+        Wanted { registry: Registry::parse(host).unwrap(), role_arn: role.map(str::to_owned) }
+    }
+
+    const FIRST: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
+    const SECOND: &str = "444455556666.dkr.ecr.us-east-1.amazonaws.com";
+    const ROLE: &str = "arn:aws:iam::444455556666:role/pull";
+
+    fn edited(content: Option<&str>, registries: &[Wanted]) -> String {
+        let once = with_registries(content.map(str::as_bytes), registries).unwrap();
+        assert_eq!(with_registries(Some(once.as_bytes()), registries).unwrap(), once);
+        once
+    }
+
+    #[test]
+    fn a_new_file_allows_what_was_asked_for_only() {
+        assert_eq!(
+            edited(None, &[wanted(FIRST, None), wanted("public.ecr.aws", None), wanted(SECOND, Some(ROLE))]),
+            format!(
+                "# Written by `ecru setup runner`.\nregistries = [\"{FIRST}\", \"public.ecr.aws\", \"{SECOND}\"]\n\n\
+                 # Nothing else may be asked for, whatever a job names.\n[policy]\n\
+                 accounts = [\"111122223333\", \"444455556666\"]\nregions = [\"eu-west-1\", \"us-east-1\"]\npublic = true\n\n\
+                 [[registry]]\nmatch = \"{SECOND}\"\nrole_arn = \"{ROLE}\"\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_policy_that_is_there_grows_as_far_as_needed() {
+        let text = format!(
+            "registries = [\"{FIRST}\"] # one\n[policy]\naccounts = ['111122223333']\nregions = [\"us-*\"]\npublic = false"
+        );
+        assert_eq!(
+            edited(
+                Some(&text),
+                &[wanted(FIRST, None), wanted(SECOND, Some(ROLE)), wanted("public.ecr.aws", None)]
+            ),
+            format!(
+                "registries = [\"{FIRST}\", '{SECOND}', 'public.ecr.aws'] # one\n[policy]\n\
+                 accounts = ['111122223333', '444455556666']\nregions = [\"us-*\", 'eu-west-1']\npublic = true\n\n\
+                 [[registry]]\nmatch = \"{SECOND}\"\nrole_arn = \"{ROLE}\"\n"
+            )
+        );
+    }
+
+    #[test]
+    fn no_policy_is_laid_down_in_a_file_of_others() {
+        assert_eq!(
+            edited(Some("on_error = \"report\"\n"), &[wanted(FIRST, None)]),
+            format!("registries = [\"{FIRST}\"]\non_error = \"report\"\n")
+        );
+    }
+
+    #[test]
+    fn another_role_for_the_same_registry_is_refused() {
+        let text = format!("[[registry]]\nmatch = \"{SECOND}\"\nprofile = \"x\"\n");
+        assert!(matches!(
+            with_registries(Some(text.as_bytes()), &[wanted(SECOND, Some(ROLE))]),
+            Err(EditError::Occupied { .. })
+        ));
+    }
+}
