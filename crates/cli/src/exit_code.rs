@@ -13,6 +13,8 @@ pub const DEMO_STEP_FAILED: u8 = 1;
 pub const NO_CREDENTIALS: u8 = 3;
 /// `ecru explain`: the runner, or `docker`, ends with an error before it pulls.
 pub const RESOLUTION_ABORTED: u8 = 4;
+/// `ecru setup`: changes were shown, and not made.
+pub const NOT_APPLIED: u8 = 5;
 /// A file could not be read or says something wrong: `.gitlab-ci.yml`, `config.toml`, ecru's configuration.
 pub const BAD_CONFIGURATION: u8 = 80;
 /// The pipeline has no such job, or the job has no image.
@@ -41,6 +43,10 @@ pub const NOT_A_REGISTRY: u8 = 91;
 pub const FORBIDDEN: u8 = 92;
 /// `ecru cache`: the token cache has no place, or its directory cannot be trusted or read.
 pub const CACHE_UNUSABLE: u8 = 93;
+/// `ecru setup`: what is to be set up was not found on this machine.
+pub const NOTHING_TO_SET_UP: u8 = 94;
+/// `ecru setup`: the changes could not be made, or not taken back; the files are as they were.
+pub const SETUP_FAILED: u8 = 95;
 /// The command of `ecru emulate -- COMMAND` cannot be run (as shells say it).
 pub const COMMAND_NOT_RUN: u8 = 126;
 /// There is no such command (as shells say it).

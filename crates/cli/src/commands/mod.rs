@@ -8,6 +8,7 @@ mod emulate_around;
 mod emulate_identity;
 mod explain;
 mod run;
+mod setup;
 mod token;
 mod whoami;
 
@@ -31,6 +32,7 @@ pub(crate) fn exit_code_of(command: Command, outside: &Outside) -> Result<u8, Co
         Command::Check(args) => in_runtime(async |cancelled| check::run(args, outside, cancelled).await),
         Command::Emulate(args) => in_runtime(async |cancelled| emulate::run(args, outside, cancelled).await),
         Command::Explain(args) => explain::run(args, outside),
+        Command::Setup(args) => setup::run(args, outside),
         Command::Demo(args) => in_runtime(async |cancelled| demo::run(args, outside, cancelled).await),
         Command::Token(args) => token::run(args, outside),
         Command::Whoami(args) => whoami::run(args, outside),

@@ -190,10 +190,27 @@ pub(crate) fn visible(path: &str, value: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use ecru_ecr::config::{Config, Source};
+
     use super::*;
 
     fn wanted(host: &str, role: Option<&str>) -> Wanted {
         Wanted { registry: Registry::parse(host).unwrap(), role_arn: role.map(str::to_owned) }
+    }
+
+    /// The helper reads it, may ask for all of them, and with their roles.
+    fn assert_serves(text: &str, registries: &[Wanted]) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, text).unwrap();
+        let owner = Some(rustix::process::geteuid().as_raw());
+        let config = Config::load(&[Source { path, required: true, owner }]).unwrap();
+        for wanted in registries {
+            config.permit(&wanted.registry).unwrap();
+            assert!(config.registries().contains(&wanted.registry));
+            let has_rule = config.rules().iter().any(|rule| rule.pattern.matches(&wanted.registry, ""));
+            assert_eq!(has_rule, wanted.role_arn.is_some());
+        }
     }
 
     const FIRST: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
@@ -203,6 +220,7 @@ mod tests {
     fn edited(content: Option<&str>, registries: &[Wanted]) -> String {
         let once = with_registries(content.map(str::as_bytes), registries).unwrap();
         assert_eq!(with_registries(Some(once.as_bytes()), registries).unwrap(), once);
+        assert_serves(&once, registries);
         once
     }
 

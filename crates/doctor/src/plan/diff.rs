@@ -25,7 +25,11 @@ impl Change {
             return format!("--- {path}\n+++ {path}\n-{was}\n+program of {} bytes\n", self.after.len());
         }
         let before = self.before.as_deref().map(|content| self.visible(content)).unwrap_or_default();
-        let after = self.visible(&self.after);
+        // A new file holds nothing but what ecru wrote.
+        let after = match &self.before {
+            Some(_) => self.visible(&self.after),
+            None => String::from_utf8_lossy(&self.after).into_owned(),
+        };
         let old = if self.before.is_some() { path.to_string() } else { "/dev/null".to_owned() };
         TextDiff::from_lines(&before, &after).unified_diff().header(&old, &path.to_string()).to_string()
     }
@@ -43,5 +47,45 @@ impl Change {
             Content::Program => None,
         };
         masked.unwrap_or_else(|| HIDDEN.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ecru_testkit::assert_no_leak;
+
+    use super::*;
+    use crate::plan::Creation;
+
+    const SECRET: &str = "hunter2-hunter2";
+
+    fn diff(content: Content, before: &str, after: &str) -> String {
+        let creation = Creation { owner: None, mode: 0o600, folder_mode: 0o700 };
+        let (before, after) = (Some(before.into()), after.into());
+        Change { path: "/f".into(), before, after, creation, content }.diff()
+    }
+
+    #[test]
+    fn no_secret_of_any_kind_of_file_is_shown() {
+        let json = format!(r#"{{"auths":{{"h":{{"password":"{SECRET}"}}}},"HttpHeaders":{{"A":"{SECRET}"}}"#);
+        let toml = format!("[[runners]]\ntoken = '{SECRET}' # {SECRET}\nenvironment = ['S={SECRET}'");
+        let unit = format!("[Service]\n# {SECRET}\nEnvironment=S={SECRET}\n{SECRET}\n");
+        for (content, before, after) in [
+            (Content::DockerConfig, format!("{json}}}"), format!("{json},\"credsStore\":\"x\"}}")),
+            (Content::RunnerConfig, format!("{toml}]"), format!("{toml}, 'DOCKER_AUTH_CONFIG={{}}']")),
+            (Content::RunnerConfig, format!("{toml}]"), format!("{toml}, 'DOCKER_AUTH_CONFIG={SECRET}']")),
+            (
+                Content::EcruConfig,
+                format!("external_id = '{SECRET}'\n"),
+                format!("a = 1\nexternal_id = '{SECRET}'\n"),
+            ),
+            (Content::DropIn(Vec::new()), unit.clone(), format!("{unit}[Unit]\n")),
+            (Content::DockerConfig, SECRET.to_owned(), format!("{json}}}")),
+            (Content::Program, SECRET.to_owned(), format!("{SECRET}1")),
+        ] {
+            let shown = diff(content, &before, &after);
+            assert!(shown.contains("--- /f"), "{shown}");
+            assert_no_leak(&shown, &[SECRET]);
+        }
     }
 }

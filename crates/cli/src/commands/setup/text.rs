@@ -1,0 +1,110 @@
+//! What `ecru setup` says.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use ecru_doctor::apply::Undone;
+use ecru_doctor::iam_policy::pull_policy;
+use ecru_doctor::plan::Plan;
+use ecru_doctor::service::{Kind, Orchestrator, Service};
+use ecru_doctor::setup_runner::{Outlet, Request, registries};
+
+/// After a plan that was only shown.
+pub(super) const NOT_APPLIED: &str = "Nothing was changed. To make these changes, add --yes.\n";
+
+/// What was found, and what would change.
+pub(super) fn plan(service: &Service, plan: &Plan, request: &Request<'_>) -> String {
+    let mut text = found(service);
+    text.push('\n');
+    if plan.is_empty() {
+        text.push_str("Nothing to do: everything is as it should be.\n");
+        return text;
+    }
+    text.push_str(&plan.diff());
+    let _ = write!(
+        text,
+        "\n{} this IAM policy:\n{:#}\n\n",
+        if roles(request).is_empty() {
+            "The service's identity needs"
+        } else {
+            "The service's identity, and each role for its registries, needs"
+        },
+        pull_policy(&registries(request.registries))
+    );
+    for note in notes(service, request) {
+        let _ = writeln!(text, "note: {note}");
+    }
+    text
+}
+
+fn found(service: &Service) -> String {
+    let how = match service.kind {
+        Kind::Systemd => "a unit of systemd",
+        Kind::Process => "a process",
+        Kind::Container(Orchestrator::Ecs) => "a container of an ECS task",
+        Kind::Container(Orchestrator::Kubernetes) => "a container of a pod",
+        Kind::Container(Orchestrator::Unknown) => "a container",
+    };
+    let path: Vec<String> = service.path.iter().map(|folder| folder.display().to_string()).collect();
+    let mut text = format!(
+        "gitlab-runner: {how}\n  user    {} ({})\n  HOME    {}\n  PATH    {}\n  config  {}\n",
+        service.user,
+        service.uid,
+        service.home.display(),
+        path.join(":"),
+        service.config.display()
+    );
+    for evidence in &service.evidence {
+        let _ = writeln!(text, "  from    {evidence}");
+    }
+    text
+}
+
+fn notes(service: &Service, request: &Request<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    if matches!(service.kind, Kind::Container(_)) {
+        notes.push(
+            "what is changed in a container is gone with it: make the same changes in its image".to_owned(),
+        );
+    }
+    for role in roles(request) {
+        notes.push(format!(
+            "the service's own identity needs sts:AssumeRole on {role}, which has to trust it"
+        ));
+    }
+    if request.outlet == Outlet::ConfigToml {
+        notes.push(
+            "a job's own DOCKER_AUTH_CONFIG replaces this one, and docker 28.3 or newer in a job reads it too and \
+             refuses credHelpers and credsStore; --in docker-config has neither trouble"
+                .to_owned(),
+        );
+    }
+    notes
+}
+
+fn roles<'r>(request: &Request<'r>) -> BTreeSet<&'r str> {
+    request.registries.iter().filter_map(|wanted| wanted.role_arn.as_deref()).collect()
+}
+
+/// After the changes.
+pub(super) fn applied(service: &Service, request: &Request<'_>) -> String {
+    let mut text = "Done. To take it back: ecru setup runner --undo\n".to_owned();
+    if service.kind == Kind::Systemd && !request.aws_environment.is_empty() {
+        text.push_str(
+            "Now the service has to be started anew: systemctl daemon-reload && systemctl restart gitlab-runner\n",
+        );
+    }
+    text
+}
+
+/// After taking back.
+pub(super) fn undone(undone: &Undone) -> String {
+    let mut text = String::new();
+    for file in &undone.files {
+        let _ = writeln!(text, "as it was: {}", file.display());
+    }
+    if undone.remaining > 0 {
+        let _ = writeln!(text, "{} earlier set-ups can be taken back the same way.", undone.remaining);
+    }
+    text
+}
