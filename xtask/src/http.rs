@@ -29,7 +29,7 @@ impl Request<'_> {
         let stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;
-        self.exchange(stream)
+        self.exchange(stream, &address.to_string())
     }
 
     /// The body of the answer of a server on a Unix socket.
@@ -40,15 +40,14 @@ impl Request<'_> {
         let stream = UnixStream::connect(path)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;
-        self.exchange(stream)
+        self.exchange(stream, "localhost")
     }
 
     /// HTTP/1.0, so that the body has no chunks and ends with the connection (RFC 1945).
-    fn exchange(&self, mut stream: impl Read + Write) -> Result<String> {
+    fn exchange(&self, mut stream: impl Read + Write, host: &str) -> Result<String> {
         let Self { method, path, headers } = self;
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let head =
-            format!("{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n{headers}\r\n");
+        let head = format!("{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: 0\r\n{headers}\r\n");
         stream.write_all(head.as_bytes())?;
         let mut answer = Vec::new();
         stream.take(MOST).read_to_end(&mut answer)?;

@@ -1,8 +1,9 @@
-//! Developer commands: `cargo xtask edges`, `test`, `bench`, `compat`, `faults`, `fuzz`.
+//! Developer commands: `cargo xtask edges`, `test`, `bench`, `compat`, `dist`, `faults`, `fuzz`.
 #![expect(clippy::print_stdout, reason = "a developer command speaks on its standard output")]
 
 mod bench;
 mod compat;
+mod dist;
 mod edges;
 mod faults;
 mod fuzz;
@@ -11,6 +12,7 @@ mod musl;
 mod outside;
 mod peer;
 mod process_group;
+mod static_program;
 mod test;
 mod test_output;
 mod trace;
@@ -37,6 +39,8 @@ enum Command {
     Faults(faults::Arguments),
     /// Run the libFuzzer targets.
     Fuzz(fuzz::Arguments),
+    /// Build the programs as they are shipped, and check that they are static and small.
+    Dist(dist::Arguments),
 }
 
 fn main() -> Result<ExitCode> {
@@ -47,5 +51,6 @@ fn main() -> Result<ExitCode> {
         Command::Compat(arguments) => compat::run(&arguments),
         Command::Faults(arguments) => faults::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Dist(arguments) => dist::run(&arguments).map(|()| ExitCode::SUCCESS),
     }
 }

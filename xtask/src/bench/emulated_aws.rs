@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -14,7 +14,8 @@ use serde_json::Value;
 use crate::http::Request;
 use crate::{outside, process_group};
 
-const METADATA_ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
+pub(super) const METADATA_ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
+const KEYS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 const START_DEADLINE: Duration = Duration::from_secs(20);
 /// More than its addresses and variables need.
 const MOST: u64 = 64 * 1024;
@@ -25,6 +26,8 @@ pub(super) struct EmulatedAws {
     child: Child,
     /// The variables that point AWS clients at it, with keys that it knows. All of them are worthless elsewhere.
     pub(super) environment: Vec<(String, String)>,
+    announced: Value,
+    metadata_endpoint: String,
 }
 
 impl EmulatedAws {
@@ -33,17 +36,29 @@ impl EmulatedAws {
     /// # Errors
     /// Fails when it does not say within 20 seconds where it is.
     pub(super) fn start(ecru: &Path) -> Result<Self> {
+        Self::start_with(ecru, &[])
+    }
+
+    /// Starts one on free ports, with more arguments.
+    ///
+    /// # Errors
+    /// As above.
+    pub(super) fn start_with(ecru: &Path, arguments: &[&str]) -> Result<Self> {
         let mut child = outside::command(ecru)
             .args(["emulate", "--port", "0", "--json"])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .process_group(0)
             .spawn()
             .context("cannot start `ecru emulate`")?;
         let stdout = child.stdout.take();
-        let mut emulator = Self { child, environment: Vec::new() };
-        let announced = first_json(stdout.context("it has no stdout")?).context("`ecru emulate --json`")?;
-        collect_variables(&announced, &mut emulator.environment);
+        let (environment, metadata_endpoint) = (Vec::new(), String::new());
+        let mut emulator = Self { child, environment, announced: Value::Null, metadata_endpoint };
+        emulator.announced =
+            first_json(stdout.context("it has no stdout")?).context("`ecru emulate --json`")?;
+        collect_variables(&emulator.announced, &mut emulator.environment);
+        emulator.metadata_endpoint = emulator.variable(METADATA_ENDPOINT)?.to_owned();
         let keys = emulator.instance_keys().context("the emulated instance metadata")?;
         emulator.environment.extend(keys);
         // The helpers shall find the keys where it costs them nothing, and not there.
@@ -69,6 +84,36 @@ impl EmulatedAws {
         Ok(url.trim_start_matches("http://").trim_end_matches('/').parse()?)
     }
 
+    /// The variables of an instance whose role is its identity: its metadata service, and no keys.
+    pub(super) fn instance_environment(&self) -> Vec<(String, String)> {
+        let mut environment = self.environment.clone();
+        environment.retain(|(name, _)| !KEYS.contains(&name.as_str()));
+        environment.push((METADATA_ENDPOINT.to_owned(), self.metadata_endpoint.clone()));
+        environment
+    }
+
+    /// Where its APIs are over TLS, by a name that its certificate is for, and the authority to trust.
+    ///
+    /// # Errors
+    /// Fails when it was started without `--tls`.
+    pub(super) fn tls(&self) -> Result<(String, PathBuf)> {
+        let tls = &self.announced["addresses"]["tls"];
+        let text = |name: &str| tls[name].as_str().with_context(|| format!("it announces no TLS {name}"));
+        let address: SocketAddr = text("main")?.parse()?;
+        Ok((format!("https://localhost:{}", address.port()), text("ca")?.into()))
+    }
+
+    /// How often `operation` was called since it was last asked.
+    ///
+    /// # Errors
+    /// Fails when it was started without `--control`.
+    pub(super) fn calls_since(&self, operation: &str) -> Result<u64> {
+        let control = self.announced["addresses"]["control"].as_str().context("it announces no control")?;
+        let reset = Request { method: "POST", path: "/calls/reset", headers: &[] };
+        let calls: Value = serde_json::from_str(&reset.send_to(control.parse()?)?)?;
+        Ok(calls[operation].as_u64().unwrap_or_default())
+    }
+
     /// The number of its process.
     pub(super) fn process(&self) -> u32 {
         self.child.id()
@@ -78,10 +123,8 @@ impl EmulatedAws {
     /// Service to access instance metadata", Amazon EC2 user guide).
     fn instance_keys(&self) -> Result<[(String, String); 3]> {
         const ROLE: &str = "/latest/meta-data/iam/security-credentials/";
-        let endpoint = self.environment.iter().find(|(name, _)| name == METADATA_ENDPOINT);
-        let (_, endpoint) =
-            endpoint.with_context(|| format!("`ecru emulate --json` does not say {METADATA_ENDPOINT}"))?;
-        let address: SocketAddr = endpoint.trim_start_matches("http://").trim_end_matches('/').parse()?;
+        let address: SocketAddr =
+            self.metadata_endpoint.trim_start_matches("http://").trim_end_matches('/').parse()?;
         // Whatever it says: nothing but this machine is asked.
         ensure!(address.ip().is_loopback(), "{address} is not on loopback");
 
@@ -93,11 +136,8 @@ impl EmulatedAws {
         let role = get(ROLE)?;
         let keys: Value = serde_json::from_str(&get(&format!("{ROLE}{}", role.trim()))?)?;
         let value = |name: &str| keys[name].as_str().map(str::to_owned).with_context(|| format!("no {name}"));
-        Ok([
-            ("AWS_ACCESS_KEY_ID".to_owned(), value("AccessKeyId")?),
-            ("AWS_SECRET_ACCESS_KEY".to_owned(), value("SecretAccessKey")?),
-            ("AWS_SESSION_TOKEN".to_owned(), value("Token")?),
-        ])
+        let [id, secret, token] = KEYS.map(str::to_owned);
+        Ok([(id, value("AccessKeyId")?), (secret, value("SecretAccessKey")?), (token, value("Token")?)])
     }
 }
 

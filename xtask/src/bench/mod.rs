@@ -25,7 +25,8 @@ pub(crate) struct Arguments {
     /// least 3 (9) for the emulator, at least 5 (9) for the check.
     #[arg(long)]
     rounds: Option<u32>,
-    /// Put the table into README.md; that of the emulator into docs/EMULATOR.md.
+    /// Put the table into docs/HELPER.md, and the most telling rows into README.md; that of the emulator into
+    /// docs/EMULATOR.md.
     #[arg(long)]
     write_readme: bool,
 }
