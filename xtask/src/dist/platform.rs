@@ -92,9 +92,19 @@ impl Platform {
     }
 
     /// What the linker is told besides. Each of the thousands of addresses in tables of functions takes 24 bytes in a
-    /// program that can be loaded anywhere, or, packed, two bits. musl applies them at its start.
-    pub(super) fn link_arguments(&self) -> &'static [&'static str] {
-        if self.c_compiler.is_some() { &["-Clink-arg=-zpack-relative-relocs"] } else { &[] }
+    /// program that can be loaded anywhere, or, packed, two bits; musl applies them at its start. And what is never
+    /// unwound needs no tables for it.
+    pub(super) fn link_arguments(&self) -> Vec<String> {
+        if self.c_compiler.is_none() {
+            return Vec::new();
+        }
+        let script = workspace::root().join("xtask/src/dist/no_unwind_tables.ld");
+        let arguments = [
+            "-zpack-relative-relocs".to_owned(),
+            "--no-eh-frame-hdr".to_owned(),
+            format!("-T{}", script.display()),
+        ];
+        arguments.map(|argument| format!("-Clink-arg={argument}")).to_vec()
     }
 }
 
