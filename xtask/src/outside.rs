@@ -33,13 +33,19 @@ pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
 
 /// A command for the cargo that runs us, in the workspace.
 pub(crate) fn cargo() -> Command {
-    let mut cargo = command(variable("CARGO").unwrap_or_else(|| "cargo".into()));
-    // Set by `cargo run` for us ("Environment variables" of the Cargo book). Build scripts that watch them, such as
-    // ring's, would else be built anew after every change between this command and a cargo of the user's own.
+    let mut cargo = cargo_called(&variable("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(crate::workspace::root());
+    cargo
+}
+
+/// A command for this cargo. What `cargo run` has set for us ("Environment variables" of the Cargo book) is taken out:
+/// build scripts that watch it, such as ring's, would else be run anew after every change between this command and a
+/// cargo of the user's own.
+pub(crate) fn cargo_called(program: &std::ffi::OsStr) -> Command {
+    let mut cargo = command(program);
     for (name, _) in variables_of_this_package() {
         cargo.env_remove(name);
     }
-    cargo.current_dir(crate::workspace::root());
     cargo
 }
 

@@ -98,7 +98,7 @@ fn chosen(wanted: &str, targets: &[Target]) -> Result<Vec<Target>> {
 
 /// The cargo of the nightly toolchain, in the folder `fuzz`.
 fn nightly(folder: &Path) -> Command {
-    let mut cargo = outside::command("cargo");
+    let mut cargo = outside::cargo_called("cargo".as_ref());
     // What cargo tells the programs that it runs is about another toolchain.
     for name in ["CARGO", "RUSTUP_TOOLCHAIN", "RUSTC", "RUSTDOC", "RUSTFLAGS", "CARGO_TARGET_DIR"] {
         cargo.env_remove(name);
