@@ -6,17 +6,19 @@ pub mod aws_words;
 pub mod cache_entry;
 pub mod ecr_answer;
 pub mod ecru_config;
+pub mod last_failure;
 pub mod registry_host;
 
 /// Panics unless all that is promised holds for the input.
 type CheckInput = fn(&[u8]);
 
 /// Each target with what it does with an input.
-pub const TARGETS: [(&str, CheckInput); 5] = [
+pub const TARGETS: [(&str, CheckInput); 6] = [
     ("aws_words", aws_words::check_input),
     ("cache_entry", cache_entry::check_input),
     ("ecr_answer", ecr_answer::check_input),
     ("ecru_config", ecru_config::check_input),
+    ("last_failure", last_failure::check_input),
     ("registry_host", registry_host::check_input),
 ];
 

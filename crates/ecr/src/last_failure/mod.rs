@@ -5,6 +5,7 @@
 //! everything as it is. Records hold no secret, are kept in a directory that only its owner can enter, below that of
 //! the token cache, and are bounded in number, size and age. Nothing that goes wrong here fails a `get`.
 
+pub(crate) mod fuzzing;
 mod record;
 
 use std::time::{Duration, SystemTime};
