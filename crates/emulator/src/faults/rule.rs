@@ -367,7 +367,8 @@ mod tests {
 
     fn effects() -> impl Strategy<Value = String> {
         prop_oneof![
-            "(latency|clock|expiry):[+-]?[0-9]{1,4}(ms|s|m|h)",
+            // At most a year.
+            "(latency|clock|expiry):[+-]?([0-9]{1,4}(ms|s|m)|[0-9]{1,3}h)",
             "(truncate|pad):[0-9]{1,3}(|KiB|MiB)",
             "(trickle|throttle):[1-9][0-9]{0,3}",
             "status:[45][0-9]{2}",
