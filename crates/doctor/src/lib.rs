@@ -8,5 +8,6 @@ pub mod edit;
 mod files;
 pub mod iam_policy;
 pub mod plan;
+pub mod report;
 pub mod service;
 pub mod setup_runner;
