@@ -70,13 +70,16 @@ impl Platform {
         }
     }
 
-    /// A command of cargo for this platform, such as `rustc`, with the settings of what is shipped.
+    /// A command of cargo for this platform, such as `rustc`, with the settings of what is shipped, and more flags of
+    /// the compiler for all crates.
     ///
     /// # Errors
     /// Fails when it is not known where cargo keeps the sources of crates.
-    pub(super) fn cargo(&self, command: &str) -> Result<Command> {
+    pub(super) fn cargo(&self, command: &str, more_flags: &[&str]) -> Result<Command> {
         let mut cargo = outside::cargo();
-        let flags = format!("target.{}.rustflags={:?}", self.target, flags()?);
+        let mut flags = flags()?;
+        flags.extend(more_flags.iter().map(ToString::to_string));
+        let flags = format!("target.{}.rustflags={flags:?}", self.target);
         cargo.args([command, "--locked", "--target", &self.target, "--config", &flags]);
         // They would take the place of ours.
         for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS"] {
@@ -92,13 +95,13 @@ impl Platform {
     }
 
     /// What the linker is told besides. Each of the thousands of addresses in tables of functions takes 24 bytes in a
-    /// program that can be loaded anywhere, or, packed, two bits; musl applies them at its start. And what is never
-    /// unwound needs no tables for it.
+    /// program that can be loaded anywhere, or, packed, two bits; musl applies them at its start. What is never unwound
+    /// needs no tables for it, and what is needed together shall lie together.
     pub(super) fn link_arguments(&self) -> Vec<String> {
         if self.c_compiler.is_none() {
             return Vec::new();
         }
-        let script = workspace::root().join("xtask/src/dist/no_unwind_tables.ld");
+        let script = workspace::root().join("xtask/src/dist/sections.ld");
         let arguments = [
             "-zpack-relative-relocs".to_owned(),
             "--no-eh-frame-hdr".to_owned(),
@@ -115,11 +118,11 @@ fn archiver(compiler: &str) -> String {
 
 /// A program that aborts when it panics is never unwound, so that the tables for it, half a megabyte, are of no use.
 /// They cannot be left out of tests, which unwind. And no folder of the machine that builds is named in what it builds.
-fn flags() -> Result<[String; 3]> {
+fn flags() -> Result<Vec<String>> {
     let home = || Some(std::path::PathBuf::from(outside::variable("HOME")?).join(".cargo"));
     let cargo = outside::variable("CARGO_HOME").map(Into::into).or_else(home);
     let cargo = cargo.context("neither CARGO_HOME nor HOME is set")?;
-    Ok([
+    Ok(vec![
         "-Cforce-unwind-tables=no".to_owned(),
         format!("--remap-path-prefix={}=/cargo", cargo.display()),
         format!("--remap-path-prefix={}=/ecru", workspace::root().display()),
@@ -149,7 +152,7 @@ mod tests {
             c_compiler: compiler.map(str::to_owned),
         };
         let linker = |platform: Platform| {
-            let cargo = platform.cargo("rustc").unwrap();
+            let cargo = platform.cargo("rustc", &[]).unwrap();
             let mut set =
                 cargo.get_envs().filter_map(|(name, value)| Some((name.to_str()?, value?.to_str()?)));
             set.find(|(name, _)| *name == "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER")

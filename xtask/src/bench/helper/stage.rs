@@ -34,12 +34,14 @@ impl Stage {
     /// Fails when one does not build.
     pub(super) fn build(peer: Option<PathBuf>, rounds: u32) -> Result<Self> {
         let platform = Platform::of_this_machine(false)?;
+        let folder = tempfile::Builder::new().prefix("ecru-bench-").tempdir()?;
+        let helpers = Pair { ours: HELPER.build(&platform)?, peer };
         Ok(Self {
-            helpers: Pair { ours: HELPER.build(&platform)?, peer },
+            helpers: helpers.try_map(|program| installed(program, folder.path()))?,
             ecru: ECRU.build(&platform)?,
             meter: METER.build(&platform)?,
             rounds,
-            folder: tempfile::Builder::new().prefix("ecru-bench-").tempdir()?,
+            folder,
         })
     }
 
@@ -94,6 +96,15 @@ impl Stage {
         };
         Ok(asked.at_home(&self.new_home()?))
     }
+}
+
+/// A copy of `program` in a folder of its own, as an installation makes it. What a linker wrote lies in the page cache
+/// in smaller pieces than what was copied, and starts a third slower until it is read from the disk anew.
+fn installed(program: &Path, below: &Path) -> Result<PathBuf> {
+    let folder = tempfile::Builder::new().prefix("bin-").tempdir_in(below)?.keep();
+    let installed = folder.join(program.file_name().context("a program has a name")?);
+    std::fs::copy(program, &installed)?;
+    Ok(installed)
 }
 
 /// The times that `time` takes of each contestant in milliseconds; all have their turn in every round, so that a slow
