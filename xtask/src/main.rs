@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask edges`, `test`, `bench`, `compat`, `dist`, `faults`, `fuzz`.
+//! Developer commands: `cargo xtask edges`, `test`, `bench`, `compat`, `dist`, `faults`, `fuzz`, `gen`.
 #![expect(clippy::print_stdout, reason = "a developer command speaks on its standard output")]
 
 mod bench;
@@ -10,6 +10,7 @@ mod fuzz;
 mod http;
 mod musl;
 mod outside;
+mod pages;
 mod peer;
 mod process_group;
 mod static_program;
@@ -39,6 +40,8 @@ enum Command {
     Faults(faults::Arguments),
     /// Run the libFuzzer targets.
     Fuzz(fuzz::Arguments),
+    /// Write the parts of pages that come from the code, or check that none is stale.
+    Gen(pages::Arguments),
     /// Build the programs as they are shipped, and check that they are static and small.
     Dist(dist::Arguments),
 }
@@ -51,6 +54,7 @@ fn main() -> Result<ExitCode> {
         Command::Compat(arguments) => compat::run(&arguments),
         Command::Faults(arguments) => faults::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Gen(arguments) => pages::run(&arguments),
         Command::Dist(arguments) => dist::run(&arguments).map(|()| ExitCode::SUCCESS),
     }
 }

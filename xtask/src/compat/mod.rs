@@ -1,13 +1,14 @@
 //! `cargo xtask compat`: one suite of cases for our credential helper and for the one whose place it takes.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Args;
 
-use crate::peer;
 use crate::test_output::{self, Outcome};
+use crate::{pages, peer};
 
 /// The arguments of `cargo xtask compat`.
 #[derive(Debug, Args)]
@@ -15,6 +16,9 @@ pub(crate) struct Arguments {
     /// Run the suite on the other helper, too: `ECRU_PEER`, or the one that Debian has.
     #[arg(long)]
     peer: bool,
+    /// Run the suite on this build of our helper, such as one that `cargo xtask dist` has made.
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// Write the table of differences into docs/COMPATIBILITY.md.
     #[arg(long)]
     write_docs: bool,
@@ -31,8 +35,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         println!("compat: the peer is {} of version {}", program.display(), peer::version(&program)?);
         environment.push(("ECRU_PEER", program.into()));
     }
+    if let Some(program) = &arguments.program {
+        let program = program.canonicalize().with_context(|| format!("no {}", program.display()))?;
+        environment.push(("ECRU_COMPAT_PROGRAM", program.into()));
+    }
     if arguments.write_docs {
-        environment.push(("ECRU_WRITE_DOCS", "1".into()));
+        environment.push((pages::WRITE, "1".into()));
     }
     let tests = test_output::of_targets(&["peer_compat"], arguments.peer, environment)?;
     let mut figures = Vec::new();

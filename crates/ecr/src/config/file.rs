@@ -15,51 +15,89 @@ use crate::registry::{AddedPartition, Address, Partitions, Registry};
 
 /// What the helper tells its caller when it cannot get credentials for a registry of Amazon ECR.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum OnError {
-    /// That it has none, so that the caller tries without; the cause is told on stderr only.
+    /// That it has none, so that the caller tries without; the cause is told on standard error only.
     #[default]
     NotFound,
-    /// The kind of the failure, which makes the caller fail as well.
+    /// The registry and the kind of the failure, without names or addresses of AWS, but not for ECR Public. The caller
+    /// fails as well: GitLab Runner drops the whole source, other registries included, and shows the line in the
+    /// job's log.
     Report,
 }
 
-/// A file as it is written.
+/// A file as it is written. What its keys mean is told here, and goes from here into docs/HELPER.md.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Written {
+pub(super) struct Written {
+    /// What `list` offers, beside the aliases and the rules without `*`: registries in any of the forms above. The
+    /// lists of all files are put together.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
     registries: Vec<Spanned<String>>,
+    /// Other addresses under which registries are reached, `HOST` or `HOST:PORT`, whatever scheme and path are asked
+    /// for; each with the registry that it stands for. A registry of ECR cannot be an alias of another.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, String>"))]
     alias: BTreeMap<Spanned<String>, Spanned<String>>,
+    /// What the caller is told when the token of a registry cannot be had.
+    #[cfg_attr(test, schemars(extend("default" = "not-found")))]
     on_error: Option<OnError>,
+    /// Rules: which identity for which registries. The first that matches wins; those of the system's file come first.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<WrittenRule>"))]
     registry: Vec<Spanned<WrittenRule>>,
+    /// The identity where the program is called `docker-credential-ecr-login-NAME`, with the keys of a rule but
+    /// `match`.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, WrittenProfile>"))]
     profile: BTreeMap<Spanned<String>, Spanned<WrittenProfile>>,
+    /// Partitions that are younger than this program. Known ones cannot be changed.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<AddedPartition>"))]
     partition: Vec<Spanned<AddedPartition>>,
+    /// Which registries may be asked for at all; only in the system's file. A key that is left out forbids nothing.
+    #[cfg_attr(test, schemars(with = "Option<WrittenPolicy>"))]
     policy: Option<Spanned<WrittenPolicy>>,
+    /// Who is asked about hosts that are not ECR's: one of the two.
+    #[cfg_attr(test, schemars(with = "Option<WrittenFallback>"))]
     fallback: Option<Spanned<WrittenFallback>>,
 }
 
 /// A rule: which registries, and the keys of a profile. They are repeated, since serde reports no unknown keys where
 /// tables are flattened.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct WrittenRule {
+    /// Which registries: `ACCOUNT.dkr.ecr.REGION.DOMAIN` with `*` for any characters in account and region, however the
+    /// host is reached (FIPS and IPv6 names match as well); `public.ecr.aws`; or `*`. A path may follow, with `*` for
+    /// anything, slashes too; it matches only where the caller names a path, as in a key of `credHelpers`.
+    #[cfg_attr(test, schemars(with = "String"))]
     r#match: Spanned<String>,
+    /// The profile of the SDK's files, and no other source.
     profile: Option<String>,
+    /// The one source that may be used. All but `profile` leave the SDK's files aside, with their endpoints; `profile`
+    /// does not see keys in variables.
     source: Option<IdentitySource>,
+    /// The variable that holds an OIDC token, such as one of GitLab's `id_tokens:`, which is exchanged for a session of
+    /// `role_arn`. No file is needed. Not together with `profile`, `source` or `external_id`.
     identity_token_env: Option<String>,
+    /// The role to assume with what was found.
     role_arn: Option<String>,
+    /// What the trust policy of the role may want to be told.
     external_id: Option<String>,
+    /// The name of the session, which CloudTrail shows; `ecru` if none is given.
     session_name: Option<String>,
+    /// Roles to assume after it, one from the other: `[{ role_arn = "…", external_id = "…", session_name = "…" }]`.
     #[serde(default)]
     chain: Vec<RoleSettings>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct WrittenProfile {
     profile: Option<String>,
@@ -73,17 +111,28 @@ struct WrittenProfile {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct WrittenPolicy {
+    /// The accounts that are allowed, 12 digits each.
+    #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
     accounts: Option<Vec<Spanned<String>>>,
+    /// The regions that are allowed, with `*` for any characters.
     regions: Option<Vec<String>>,
+    /// Whether ECR Public is allowed.
+    #[cfg_attr(test, schemars(extend("default" = true)))]
     public: Option<bool>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct WrittenFallback {
+    /// The helper `docker-credential-` with this suffix; not `ecr-login` itself.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     helper: Option<Spanned<String>>,
+    /// The absolute path of a file like Docker's `config.json`, of which `auths` counts.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     auths: Option<Spanned<String>>,
 }
 

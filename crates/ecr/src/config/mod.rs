@@ -366,4 +366,6 @@ impl ConfigError {
 }
 
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;

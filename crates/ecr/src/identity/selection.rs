@@ -37,6 +37,7 @@ const CONTAINER: [&str; 4] = [
 
 /// A source of the SDK's chain that alone may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum IdentitySource {
     /// Access keys in variables.
@@ -122,6 +123,7 @@ pub struct Settings {
 
 /// A role as it is written.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RoleSettings {
     /// Its ARN.

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
-use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -18,6 +17,7 @@ use super::connector::GuardedClient;
 use super::endpoint::Endpoint;
 use super::failure::Failure;
 use super::progress::Progress;
+use super::retries;
 use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::identity::selection::Selection;
@@ -29,12 +29,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long the head of an answer may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How often a request is made at most.
-const MAX_ATTEMPTS: u32 = 3;
-
-/// The longest wait before the second try; the third waits twice as long.
-const INITIAL_BACKOFF: Duration = Duration::from_millis(300);
 
 /// The name by which AWS knows ecru in its logs.
 const APPLICATION: &str = "ecru";
@@ -104,10 +98,10 @@ impl Call {
         }
         let timeouts =
             TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
-        let retries =
-            RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(INITIAL_BACKOFF);
+        let environment = Env::from(variables);
+        let retries = retries::of(&environment).await;
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .env(Env::from(variables))
+            .env(environment)
             .http_client(GuardedClient::new(self.environment.clone(), self.progress.clone()))
             .timeout_config(timeouts)
             .retry_config(retries)

@@ -12,6 +12,7 @@ mod failure;
 pub(crate) mod fuzzing;
 mod progress;
 mod redaction;
+mod retries;
 mod roles;
 mod roots;
 

@@ -41,6 +41,7 @@ struct Regions {
 
 /// A partition that is younger than this program, as the configuration describes it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AddedPartition {
     /// The name that AWS gives it, as in ARNs.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The kind of a failure, as records and JSON name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum FailureKind {
@@ -44,4 +45,23 @@ pub enum FailureKind {
     Configuration,
     /// The policy of this machine forbids the registry.
     Policy,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_in_the_table_of_the_page() {
+        let page = include_str!("../../../../docs/HELPER.md");
+        let (_, table) = page.split_once("| kind | the sentence starts with |").unwrap();
+        let (table, _) = table.split_once("\n\n").unwrap();
+        let schema = schemars::schema_for!(FailureKind).to_value();
+        let kinds = schema["oneOf"].as_array().unwrap();
+        assert!(kinds.len() > 10);
+        for kind in kinds {
+            let name = kind["const"].as_str().unwrap();
+            assert!(table.contains(&format!("`{name}`")), "docs/HELPER.md does not tell what `{name}` is");
+        }
+    }
 }

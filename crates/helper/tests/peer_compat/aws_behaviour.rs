@@ -18,6 +18,7 @@ fn behaviour(name: &str) -> Option<Behaviour> {
     let refusal = |status, code, message| fixed(aws::refusal(status, code, message));
     match name {
         "proper" => Some(Box::new(aws::token)),
+        "with-sts" => Some(Box::new(|request| session(request).unwrap_or_else(|| aws::token(request)))),
         "denied" => {
             refusal(400, "AccessDeniedException", "User: arn:aws:iam::000000000001:user/x is not authorized")
         }
@@ -37,6 +38,18 @@ fn behaviour(name: &str) -> Option<Behaviour> {
         "null-list" => fixed(aws::json_reply(200, &json!({ "authorizationData": null }))),
         _ => changed(name),
     }
+}
+
+/// The session that STS hands out, if it is asked for one.
+fn session(request: &Request) -> Option<Reply> {
+    let (_, action) = request.body.split_once("Action=")?;
+    let action = action.split('&').next().unwrap_or_default();
+    let body = format!(
+        "<{action}Response><{action}Result><Credentials><AccessKeyId>ASIASESSION</AccessKeyId><SecretAccessKey>s\
+         </SecretAccessKey><SessionToken>t</SessionToken><Expiration>2999-01-01T00:00:00Z</Expiration>\
+         </Credentials></{action}Result></{action}Response>"
+    );
+    Some(Reply::http(200, &[("content-type", "text/xml")], &body))
 }
 
 /// A proper answer with something changed.

@@ -52,6 +52,8 @@ pub(crate) struct Run {
     pub(crate) bytes: Vec<u8>,
     /// How often it is repeated, for requests that are long.
     pub(crate) times: usize,
+    /// The name by which the program is called; its own if none is given.
+    pub(crate) called: Option<String>,
     /// Variables of this run alone.
     pub(crate) env: BTreeMap<String, String>,
 }
@@ -63,6 +65,7 @@ impl Default for Run {
             stdin: crate::stage::FRANKFURT.to_owned(),
             bytes: Vec::new(),
             times: 1,
+            called: None,
             env: BTreeMap::new(),
         }
     }
@@ -83,10 +86,11 @@ struct File {
 
 /// The cases of all files.
 pub(crate) fn all() -> Vec<Case> {
-    const FILES: [(&str, &str); 5] = [
+    const FILES: [(&str, &str); 6] = [
         ("protocol", include_str!("cases/protocol.toml")),
         ("hosts", include_str!("cases/hosts.toml")),
         ("environment", include_str!("cases/environment.toml")),
+        ("configuration", include_str!("cases/configuration.toml")),
         ("cache", include_str!("cases/cache.toml")),
         ("errors", include_str!("cases/errors.toml")),
     ];

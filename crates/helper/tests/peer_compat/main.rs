@@ -18,7 +18,9 @@ mod play;
 mod stage;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use ecru_testkit::assert_generated;
 
 use crate::case::Case;
 use crate::play::play_all;
@@ -44,7 +46,7 @@ fn cases_are_told_apart_and_explained() {
 #[test]
 fn our_helper_does_what_the_cases_say() {
     let cases = case::all();
-    let wrong: Vec<String> = play_all(&cases, stage::program())
+    let wrong: Vec<String> = play_all(&cases, &ours())
         .into_iter()
         .zip(&cases)
         .filter(|(outcome, case)| outcome != &case.ours)
@@ -81,14 +83,12 @@ fn the_peer_differs_only_where_the_cases_say_so() {
 
 #[test]
 fn the_table_of_differences_is_up_to_date() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/COMPATIBILITY.md");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let expected = document::with_table(&text, &case::all());
-    if text != expected && variable("ECRU_WRITE_DOCS").is_some() {
-        std::fs::write(&path, &expected).unwrap();
-        return;
-    }
-    assert!(text == expected, "docs/COMPATIBILITY.md is old: run `cargo xtask compat --write-docs`");
+    assert_generated("docs/COMPATIBILITY.md", "differences", &document::differences(&case::all()));
+}
+
+/// Our program: the one of this build, or another build of it.
+fn ours() -> PathBuf {
+    variable("ECRU_COMPAT_PROGRAM").map_or_else(|| stage::program().to_owned(), PathBuf::from)
 }
 
 /// The other program.

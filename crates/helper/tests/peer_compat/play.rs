@@ -1,7 +1,8 @@
 //! The cases, played with one program.
 
 use std::io::Write;
-use std::path::Path;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, mpsc};
@@ -88,9 +89,17 @@ fn set(stage: &mut Stage, name: &str, value: &str) {
     }
 }
 
+/// The program, by a link where it is called by another name.
+fn called(stage: &Stage, run: &Run, program: &Path) -> PathBuf {
+    let Some(name) = &run.called else { return program.to_owned() };
+    let link = stage.path(name);
+    symlink(program, &link).unwrap();
+    link
+}
+
 /// How a run ended, if it ended.
 fn output_of(stage: &Stage, run: &Run, program: &Path) -> Option<Output> {
-    let mut command = Command::new(program);
+    let mut command = Command::new(called(stage, run, program));
     command.args(&run.argv).env_clear().envs(stage.variables()).current_dir(stage.home());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
