@@ -293,4 +293,6 @@ impl CacheWarning {
 }
 
 #[cfg(test)]
+mod key_properties;
+#[cfg(test)]
 mod tests;
