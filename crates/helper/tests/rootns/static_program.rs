@@ -1,18 +1,10 @@
-//! The program is one file: it needs no loader, no library and nothing else of a file system, as in a container made
-//! of it alone.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-#[allow(dead_code, reason = "the stage serves other targets, too")]
-#[path = "program/stage/mod.rs"]
-mod stage;
+//! The program is one file: it needs no loader, no library and nothing else of a file system.
 
 use std::fs;
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
 
 use object::read::elf::{FileHeader as _, ProgramHeader as _};
 
+use crate::empty_root::EmptyRoot;
 use crate::stage::aws::{self, PASSWORD};
 use crate::stage::responder::Responder;
 use crate::stage::{FRANKFURT, NOT_FOUND, Stage, program};
@@ -34,35 +26,6 @@ fn the_program_needs_no_loader_and_no_library() {
     }
 }
 
-/// A folder with the program alone in it, and what becomes of the program there.
-struct Empty {
-    folder: tempfile::TempDir,
-}
-
-impl Empty {
-    fn new() -> Self {
-        let folder = tempfile::TempDir::new().unwrap();
-        fs::copy(program(), folder.path().join("helper")).unwrap();
-        Self { folder }
-    }
-
-    fn run(&self, script: &str, variables: &[(String, String)], verb: &str) -> Output {
-        // What a container's runtime does, without one: a mount that cannot be written to, and a root in it.
-        let mut shell = Command::new("unshare");
-        shell.args(["--mount", "sh", "-c", script, "sh"]).arg(self.folder.path()).arg(verb);
-        shell.env_clear().envs(variables.iter().cloned()).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        let mut child =
-            shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let _ = child.stdin.take().unwrap().write_all(FRANKFURT.as_bytes());
-        child.wait_with_output().unwrap()
-    }
-}
-
-const WRITABLE: &str = r#"exec chroot "$1" /helper "$2""#;
-const READ_ONLY: &str = r#"
-    mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && exec chroot "$1" /helper "$2"
-"#;
-
 fn variables(aws: &Responder, home: Option<&str>) -> Vec<(String, String)> {
     let mut stage = Stage::with(aws);
     match home {
@@ -76,9 +39,9 @@ fn variables(aws: &Responder, home: Option<&str>) -> Vec<(String, String)> {
 #[ignore = "needs root, for chroot and mounts"]
 fn the_program_answers_in_an_empty_root() {
     let aws = aws::proper();
-    for script in [WRITABLE, READ_ONLY] {
+    for is_writable in [true, false] {
         for home in [None, Some("/"), Some("/root"), Some("/none")] {
-            let output = Empty::new().run(script, &variables(&aws, home), "get");
+            let output = EmptyRoot::new(is_writable).run(&variables(&aws, home), "get", FRANKFURT);
             assert!(output.status.success(), "{home:?}: {output:?}");
             let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
             assert_eq!(answer["Secret"], PASSWORD);
@@ -91,12 +54,12 @@ fn the_program_answers_in_an_empty_root() {
 #[ignore = "needs root, for chroot and mounts"]
 fn the_program_keeps_tokens_in_an_empty_root() {
     let aws = aws::proper();
-    let empty = Empty::new();
+    let empty = EmptyRoot::new(true);
     for _ in 0..2 {
-        assert!(empty.run(WRITABLE, &variables(&aws, Some("/")), "get").status.success());
+        assert!(empty.run(&variables(&aws, Some("/")), "get", FRANKFURT).status.success());
     }
     assert_eq!(aws.count(), 1);
-    assert!(empty.folder.path().join(".cache/ecru").is_dir());
+    assert!(empty.path(".cache/ecru").is_dir());
 }
 
 #[test]
@@ -105,16 +68,16 @@ fn what_an_empty_root_lacks_is_no_crash() {
     let aws = aws::proper();
     let mut none = variables(&aws, None);
     none.retain(|(name, _)| !name.starts_with("AWS_ACCESS") && !name.starts_with("AWS_SE"));
-    let output = Empty::new().run(READ_ONLY, &none, "get");
+    let output = EmptyRoot::new(false).run(&none, "get", FRANKFURT);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), NOT_FOUND);
     // TLS without a file of roots, to a server that speaks none.
     let mut tls = variables(&aws, None);
     tls.retain(|(name, _)| name != "AWS_ENDPOINT_URL_ECR");
     tls.push(("AWS_ENDPOINT_URL_ECR".to_owned(), aws.url().replace("http:", "https:")));
-    let output = Empty::new().run(READ_ONLY, &tls, "get");
+    let output = EmptyRoot::new(false).run(&tls, "get", FRANKFURT);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("TLS"), "{output:?}");
-    let output = Empty::new().run(READ_ONLY, &none, "version");
+    let output = EmptyRoot::new(false).run(&none, "version", "");
     assert!(output.status.success(), "{output:?}");
 }
