@@ -2,6 +2,7 @@
 
 mod platform;
 mod program;
+mod run;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use clap::Args;
 pub(crate) use self::platform::Platform;
 use self::program::{Checked, Program};
 pub(crate) use self::program::{ECRU, HELPER, METER};
+use self::run::Runner;
 
 /// The arguments of `cargo xtask dist`.
 #[derive(Debug, Args)]
@@ -27,19 +29,21 @@ pub(crate) struct Arguments {
 /// Builds, checks, and prints one Markdown table.
 ///
 /// # Errors
-/// Fails when a program does not build, is not static, or is longer than it may be.
+/// Fails when a program does not build, is not static, is longer than it may be, or does not run where it can be tried.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let (platforms, obstacles) = platforms(&arguments.targets)?;
     let programs: &[Program] = if arguments.helper { &[HELPER] } else { &[HELPER, ECRU] };
     let mut rows = Vec::new();
     for platform in &platforms {
+        let runner = Runner::of(&platform.target)?;
         for program in programs {
             let file = program.build(platform)?;
             let checked = Checked::of(program, &file)?;
-            rows.push(Row { program, platform, file, checked });
+            runner.ensure_runs(program.name, &file)?;
+            rows.push(Row { program, platform, file, checked, runner: runner.clone() });
         }
     }
-    println!("\n| program | platform | bytes | at most | SHA-256 |\n|---|---|--:|--:|---|");
+    println!("\n| program | platform | bytes | at most | runs | SHA-256 |\n|---|---|--:|--:|---|---|");
     for row in &rows {
         println!("{}", row.line());
     }
@@ -77,12 +81,14 @@ struct Row<'a> {
     platform: &'a Platform,
     file: PathBuf,
     checked: Checked,
+    runner: Runner,
 }
 
 impl Row<'_> {
     fn line(&self) -> String {
         let most = self.program.most_bytes.map_or("–".to_owned(), |most| most.to_string());
         let Checked { bytes, digest } = &self.checked;
-        format!("| {} | {} | {bytes} | {most} | {digest} |", self.program.name, self.platform.target)
+        let (name, target) = (self.program.name, &self.platform.target);
+        format!("| {name} | {target} | {bytes} | {most} | {} | {digest} |", self.runner)
     }
 }
