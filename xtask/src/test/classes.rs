@@ -14,6 +14,8 @@ pub(super) enum Class {
     Engine,
     /// Root in namespaces of its own, with an engine of its own and real host names.
     RootNamespaces,
+    /// Root, and nothing else of it than that it can give files away.
+    Root,
     /// The credential helper of others, at `ECRU_PEER`.
     Peer,
     /// The AWS CLI.
@@ -27,9 +29,10 @@ pub(super) enum Class {
 }
 
 impl Class {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Engine,
         Self::RootNamespaces,
+        Self::Root,
         Self::Peer,
         Self::AwsCli,
         Self::Python,
@@ -42,6 +45,7 @@ impl Class {
         match self {
             Self::Engine => "engine",
             Self::RootNamespaces => "rootns",
+            Self::Root => "root_",
             Self::Peer => "peer",
             Self::AwsCli => "awscli",
             Self::Python => "python",
@@ -91,6 +95,8 @@ mod tests {
         assert_eq!(Class::of("engine"), Some(Class::Engine));
         assert_eq!(Class::of("engine_pull"), Some(Class::Engine));
         assert_eq!(Class::of("rootns"), Some(Class::RootNamespaces));
+        assert_eq!(Class::of("rootns_static"), Some(Class::RootNamespaces));
+        assert_eq!(Class::of("root_apply"), Some(Class::Root));
         assert_eq!(Class::of("peer_wire"), Some(Class::Peer));
         assert_eq!(Class::of("awscli"), Some(Class::AwsCli));
         assert_eq!(Class::of("python"), Some(Class::Python));

@@ -102,6 +102,10 @@ impl Steps {
             let met = match class {
                 Class::Engine => self.meet_engine(),
                 Class::RootNamespaces => classes::obstacle_to_root_namespaces().map_or(Ok(()), Err),
+                Class::Root => match outside::is_root() {
+                    true => Ok(()),
+                    false => Err("this is not root".to_owned()),
+                },
                 Class::AwsCli => match outside::program("aws") {
                     Some(_) => Ok(()),
                     None => Err("`aws` is not installed".to_owned()),

@@ -2,87 +2,17 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
-use std::path::{Path, PathBuf};
+mod stage;
+
+use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::path::Path;
 use std::thread;
 
-use ecru_doctor::apply::{ApplyError, Machine, apply, undo};
+use ecru_doctor::apply::{ApplyError, apply, undo};
 use ecru_doctor::edit::docker_config::{Helpers, with_helpers};
-use ecru_doctor::plan::{Change, Content, Creation, Plan};
-use tempfile::TempDir;
+use ecru_doctor::plan::Change;
 
-const STATE: &str = "/var/lib/ecru/setup";
-const CONFIG: &str = "/home/runner/.docker/config.json";
-
-struct Stage {
-    root: TempDir,
-}
-
-impl Stage {
-    fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(root.path().join("home/runner")).unwrap();
-        std::fs::create_dir_all(root.path().join("etc")).unwrap();
-        Self { root }
-    }
-
-    fn machine(&self) -> Machine<'_> {
-        Machine { root: self.root.path(), state: Path::new(STATE) }
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.root.path().join(path.trim_start_matches('/'))
-    }
-
-    fn write(&self, path: &str, text: &str, mode: u32) {
-        let path = self.path(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-    }
-
-    fn text(&self, path: &str) -> String {
-        std::fs::read_to_string(self.path(path)).unwrap()
-    }
-
-    fn change(&self, path: &str, after: &str) -> Change {
-        Change {
-            path: path.into(),
-            before: std::fs::read(self.path(path)).ok(),
-            after: after.into(),
-            creation: Creation { owner: None, mode: 0o600, folder_mode: 0o700 },
-            content: Content::DockerConfig,
-        }
-    }
-
-    /// Every file and folder below the root but the records, with mode and content.
-    fn everything(&self) -> Vec<(PathBuf, u32, Vec<u8>)> {
-        let mut found = Vec::new();
-        let mut folders = vec![self.root.path().to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.starts_with(self.path("/var")) {
-                    continue;
-                }
-                let metadata = path.symlink_metadata().unwrap();
-                let content = if metadata.is_file() { std::fs::read(&path).unwrap() } else { Vec::new() };
-                if metadata.is_dir() {
-                    folders.push(path.clone());
-                }
-                found.push((path, metadata.mode(), content));
-            }
-        }
-        found.sort();
-        found
-    }
-}
-
-fn plan(changes: impl IntoIterator<Item = Change>) -> Plan {
-    let mut plan = Plan::default();
-    changes.into_iter().for_each(|change| plan.push(change));
-    plan
-}
+use crate::stage::{CONFIG, STATE, Stage, plan};
 
 #[test]
 fn what_was_applied_is_taken_back_to_the_byte() {
@@ -187,40 +117,6 @@ fn a_link_does_not_lead_out_of_the_root_or_round_in_circles() {
     let stage = Stage::new();
     symlink(".docker", stage.path("/home/runner/.docker")).unwrap();
     assert!(apply(&plan([stage.change(CONFIG, "{}")]), stage.machine()).is_err());
-}
-
-/// Only root can make a link that belongs to another.
-#[test]
-fn a_link_of_another_owner_into_a_folder_of_root_is_refused() {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
-    let stage = Stage::new();
-    stage.write("/etc/secret/config.json", "{}", 0o600);
-    let link = stage.path("/home/runner/.docker");
-    symlink("/etc/secret", &link).unwrap();
-    std::os::unix::fs::lchown(&link, Some(997), Some(997)).unwrap();
-    let before = stage.everything();
-    let mut change = stage.change(CONFIG, "{\"a\":1}");
-    change.before = Some(b"{}".to_vec());
-    let error = apply(&plan([change]), stage.machine()).unwrap_err();
-    assert!(matches!(error, ApplyError::ForeignLink { link_owner: 997, .. }), "{error}");
-    assert_eq!(stage.everything(), before);
-}
-
-/// Only root can give files away.
-#[test]
-fn owners_stay_and_new_files_belong_to_the_folder_s_owner() {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
-    let stage = Stage::new();
-    std::os::unix::fs::chown(stage.path("/home/runner"), Some(997), Some(996)).unwrap();
-    apply(&plan([stage.change(CONFIG, "{}")]), stage.machine()).unwrap();
-    for path in ["/home/runner/.docker", CONFIG] {
-        let metadata = stage.path(path).metadata().unwrap();
-        assert_eq!((metadata.uid(), metadata.gid()), (997, 996), "{path}");
-    }
 }
 
 #[test]

@@ -1,0 +1,81 @@
+//! A machine in a folder, with a runner's home.
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use ecru_doctor::apply::Machine;
+use ecru_doctor::plan::{Change, Content, Creation, Plan};
+use tempfile::TempDir;
+
+pub(crate) const STATE: &str = "/var/lib/ecru/setup";
+pub(crate) const CONFIG: &str = "/home/runner/.docker/config.json";
+
+pub(crate) struct Stage {
+    root: TempDir,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("home/runner")).unwrap();
+        std::fs::create_dir_all(root.path().join("etc")).unwrap();
+        Self { root }
+    }
+
+    pub(crate) fn machine(&self) -> Machine<'_> {
+        Machine { root: self.root.path(), state: Path::new(STATE) }
+    }
+
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.root.path().join(path.trim_start_matches('/'))
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str, mode: u32) {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    pub(crate) fn text(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path(path)).unwrap()
+    }
+
+    pub(crate) fn change(&self, path: &str, after: &str) -> Change {
+        Change {
+            path: path.into(),
+            before: std::fs::read(self.path(path)).ok(),
+            after: after.into(),
+            creation: Creation { owner: None, mode: 0o600, folder_mode: 0o700 },
+            content: Content::DockerConfig,
+        }
+    }
+
+    /// Every file and folder below the root but the records, with mode and content.
+    pub(crate) fn everything(&self) -> Vec<(PathBuf, u32, Vec<u8>)> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.root.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.starts_with(self.path("/var")) {
+                    continue;
+                }
+                let metadata = path.symlink_metadata().unwrap();
+                let content = if metadata.is_file() { std::fs::read(&path).unwrap() } else { Vec::new() };
+                if metadata.is_dir() {
+                    folders.push(path.clone());
+                }
+                found.push((path, metadata.mode(), content));
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+pub(crate) fn plan(changes: impl IntoIterator<Item = Change>) -> Plan {
+    let mut plan = Plan::default();
+    changes.into_iter().for_each(|change| plan.push(change));
+    plan
+}
