@@ -5,8 +5,8 @@
 
 use crate::variables::Variable;
 
-/// What is known about the project and the run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is known about the project and the run. By default nothing is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Predefined {
     /// The project's full path, such as `group/project`.
     pub project_path: String,

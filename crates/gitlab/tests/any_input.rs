@@ -8,23 +8,6 @@ use ecru_gitlab::service_names::split_name_and_version;
 use ecru_gitlab::variables::{Variable, expand, expand_all, expand_between};
 use proptest::prelude::*;
 
-fn predefined() -> Predefined {
-    Predefined {
-        project_path: String::new(),
-        project_dir: String::new(),
-        builds_dir: String::new(),
-        commit: None,
-        default_branch: None,
-        server_url: None,
-        project_id: 0,
-        pipeline_id: 0,
-        job_id: 0,
-        runner_description: String::new(),
-        runner_version: String::new(),
-        runner_platform: String::new(),
-    }
-}
-
 /// Reads the text and plans every job of it.
 fn read_pipeline(text: &str) {
     let Ok(pipeline) = Pipeline::parse(text) else { return };
@@ -33,7 +16,7 @@ fn read_pipeline(text: &str) {
             pipeline: &pipeline,
             job,
             runner: None,
-            predefined: &predefined(),
+            predefined: &Predefined::default(),
             extra_variables: &[],
         };
         if let Err(error) = plan(&request) {

@@ -21,23 +21,6 @@ impl ProjectFiles for Files {
     }
 }
 
-fn predefined() -> Predefined {
-    Predefined {
-        project_path: String::new(),
-        project_dir: String::new(),
-        builds_dir: String::new(),
-        commit: None,
-        default_branch: None,
-        server_url: None,
-        project_id: 0,
-        pipeline_id: 0,
-        job_id: 0,
-        runner_description: String::new(),
-        runner_version: String::new(),
-        runner_platform: String::new(),
-    }
-}
-
 fn uses(text: &str, files: &Files) -> Option<Uses> {
     let variables = [Variable::new("KNOWN", "known")];
     let pipeline = match Pipeline::with_includes(".gitlab-ci.yml", text, &mut files.clone(), &variables) {
@@ -53,7 +36,7 @@ fn uses(text: &str, files: &Files) -> Option<Uses> {
     let request = UsesRequest {
         pipeline: &pipeline,
         runner: None,
-        predefined: &predefined(),
+        predefined: &Predefined::default(),
         extra_variables: &variables,
     };
     Some(image_uses(&request))

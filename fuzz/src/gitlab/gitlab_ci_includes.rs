@@ -70,14 +70,9 @@ fn predefined() -> Predefined {
         project_path: "group/project".into(),
         project_dir: "/builds/group/project".into(),
         builds_dir: "/builds".into(),
-        commit: None,
-        default_branch: None,
-        server_url: None,
         project_id: 1,
         pipeline_id: 1,
         job_id: 1,
-        runner_description: String::new(),
-        runner_version: String::new(),
-        runner_platform: String::new(),
+        ..Predefined::default()
     }
 }
