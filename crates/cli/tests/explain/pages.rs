@@ -1,4 +1,4 @@
-//! What a person sees where common set-ups fail. `docs/RESOLUTION.md` shows the same.
+//! What a person sees where common set-ups fail. `docs/TROUBLESHOOTING.md` shows the same.
 
 use std::path::Path;
 
@@ -28,12 +28,12 @@ fn quoted(argument: &str) -> String {
     }
 }
 
-/// `docs/RESOLUTION.md` shows some of the pages, each behind a comment with its name.
+/// `docs/TROUBLESHOOTING.md` shows some of the pages, each behind a comment with its name.
 #[test]
 fn the_documentation_shows_these_pages() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let document =
-        std::fs::read_to_string(folder.join("../../docs/RESOLUTION.md")).expect("the page on the rules");
+        std::fs::read_to_string(folder.join("../../docs/TROUBLESHOOTING.md")).expect("the document");
     let shown: Vec<(&str, &str)> = document
         .split("<!-- page: ")
         .skip(1)
@@ -45,7 +45,7 @@ fn the_documentation_shows_these_pages() {
         let file = folder.join(format!("tests/explain/snapshots/explain__pages__{name}.snap"));
         let snapshot = std::fs::read_to_string(file).expect("a snapshot of that name");
         let (_, content) = snapshot.split_once("\n---\n").expect("a snapshot's head and content");
-        assert_eq!(page.trim(), content.trim(), "docs/RESOLUTION.md differs from the snapshot `{name}`");
+        assert_eq!(page.trim(), content.trim(), "docs/TROUBLESHOOTING.md differs from the snapshot `{name}`");
     }
 }
 
@@ -86,6 +86,15 @@ fn the_cause_is_swallowed() {
     home_config(&sandbox);
     let _stub = StubHelper::new(&sandbox.bin(), "ecr-login");
     shows("the_cause_is_swallowed", &sandbox, &[]);
+}
+
+#[test]
+fn the_helper_says_the_cause() {
+    let sandbox = Sandbox::new();
+    home_config(&sandbox);
+    let helper = sandbox.bin().join("docker-credential-ecr-login");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_ecru"), helper).expect("the helper");
+    shows("the_helper_says_the_cause", &sandbox, &[]);
 }
 
 #[test]
