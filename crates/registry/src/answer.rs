@@ -34,6 +34,15 @@ impl Answer {
     }
 }
 
+/// The cause in words for people. The HTTP client calls a proxy that refuses to connect a tunnel error (hyper-util,
+/// `client/legacy/connect/proxy/tunnel.rs`), and no type tells it apart.
+fn in_words(cause: String) -> String {
+    match cause.strip_prefix("tunnel error: ") {
+        Some(reason) => format!("the proxy does not connect to it: {reason}"),
+        None => cause,
+    }
+}
+
 /// What kept an answer from coming. Addresses are left out: they are in the message around this.
 fn transport_error(error: &reqwest::Error) -> LookupError {
     if error.is_timeout() {
@@ -53,6 +62,6 @@ fn transport_error(error: &reqwest::Error) -> LookupError {
         causes.push(cause.to_string());
         source = cause.source();
     }
-    let cause = causes.pop().unwrap_or_else(|| "the connection fails".to_owned());
+    let cause = causes.pop().map_or_else(|| "the connection fails".to_owned(), in_words);
     if error.is_connect() { LookupError::NoRoute { cause } } else { LookupError::Answer(cause) }
 }
