@@ -2,12 +2,20 @@
 //!
 //! A set-up is a [`plan::Plan`]: files with what they hold and what they shall hold, shown as a diff without secrets,
 //! applied whole, and taken back to the byte. Nothing else in ecru changes the files of other tools.
+//!
+//! A diagnosis looks at the same settings with the eyes of whoever uses them: [`diagnosis`] carries out the checks of
+//! [`checks`] and gives a [`report::Report`].
 
 pub mod apply;
+pub mod checks;
+pub mod context;
+pub mod diagnosis;
 pub mod edit;
 mod files;
+pub mod helper_runs;
 pub mod iam_policy;
 pub mod plan;
 pub mod report;
 pub mod service;
 pub mod setup_runner;
+pub mod surroundings;

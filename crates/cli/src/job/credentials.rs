@@ -1,14 +1,13 @@
 //! The runner's choice of credentials, made right before each pull as the runner does.
 
 use std::collections::{BTreeMap, HashMap};
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use ecru_docker::credential_helper::invoke::{Caller, Completed, InvokeError};
 use ecru_docker::credential_helper::message::{PROGRAM_PREFIX, Verb};
+use ecru_doctor::helper_runs::{HELPER_DEADLINE, answer_of};
 use ecru_executor::{CredentialLookup, LookupFuture, RegistryCredential};
 use ecru_gitlab::registry_auth::{
     self, CredentialHelpers, FileContent, HOME_FILES, HelperAnswer, HelperCall, HelperExit, HelperVerb,
@@ -20,9 +19,6 @@ use super::helper_program::HELPER_NAME;
 use crate::error::CommandError;
 use crate::outside::Outside;
 use crate::terminal::Screen;
-
-/// The runner itself waits without end; a helper that takes this long is broken.
-pub(crate) const HELPER_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Config files are a few kilobytes; the runner has no limit.
 pub(crate) const MAX_CONFIG_BYTES: u64 = 4 * 1024 * 1024;
@@ -212,54 +208,12 @@ impl CredentialHelpers for Processes<'_> {
     }
 }
 
-/// What the runner sees of a helper that was called.
-pub(crate) fn answer_of(invoked: Result<Completed, InvokeError>) -> HelperAnswer {
-    let completed = match invoked {
-        Ok(completed) => completed,
-        Err(InvokeError::NotOnPath { .. } | InvokeError::NotExecutable { .. }) => {
-            return HelperAnswer::NotOnPath;
-        }
-        Err(error) => return HelperAnswer::NotStarted { cause: cause_in_go_words(&error) },
-    };
-    let stdout = completed.stdout_text();
-    match (completed.status.code(), completed.status.signal()) {
-        (Some(code), _) => HelperAnswer::Exited { code, stdout },
-        (None, signal) => HelperAnswer::Killed { signal: signal_name(signal), stdout },
-    }
-}
-
-/// The runner prints the errors of Go's `os/exec`, whose texts for the system's errors are in lower case.
-fn cause_in_go_words(error: &InvokeError) -> String {
-    match error {
-        InvokeError::NotStarted { program, source } => {
-            let text = source.to_string();
-            let reason = text.split(" (os error").next().unwrap_or_default().to_lowercase();
-            format!("fork/exec {}: {reason}", program.display())
-        }
-        InvokeError::RelativePath { program } => {
-            let name = program.file_name().unwrap_or_default().to_string_lossy();
-            format!("exec: \"{name}\": cannot run executable found relative to current directory")
-        }
-        other => other.to_string(),
-    }
-}
-
 /// A line of a helper's standard error. Ours writes its hints as lines of their own.
 fn remark(suffix: &str, line: &str) -> Obstacle {
     match line.split_once("hint: ") {
         Some((_, hint)) => Obstacle::Hint(hint.to_owned()),
         None if line.starts_with(PROGRAM_PREFIX) => Obstacle::Cause(line.to_owned()),
         None => Obstacle::Cause(format!("{PROGRAM_PREFIX}{suffix}: {line}")),
-    }
-}
-
-fn signal_name(signal: Option<i32>) -> String {
-    match signal {
-        Some(9) => "killed".to_owned(),
-        Some(11) => "segmentation fault".to_owned(),
-        Some(15) => "terminated".to_owned(),
-        Some(number) => format!("signal {number}"),
-        None => "unknown".to_owned(),
     }
 }
 

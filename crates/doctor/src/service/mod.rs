@@ -6,12 +6,15 @@
 mod passwd;
 mod process;
 mod systemd;
+mod variables;
 mod words;
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use passwd::Users;
+pub use variables::Variables;
 
 use crate::files::read_limited;
 
@@ -38,6 +41,8 @@ pub struct Service {
     pub path: Vec<PathBuf>,
     /// The runner's `config.toml`.
     pub config: PathBuf,
+    /// All its variables, as far as they are known.
+    pub variables: Variables,
     /// How it is started.
     pub kind: Kind,
     /// What was read to know it, for people.
@@ -149,6 +154,41 @@ pub fn found(surroundings: &Surroundings<'_>) -> Result<Service, ServiceError> {
     this_container(surroundings, &users)
 }
 
+/// The service below a root, with what a person says of it instead of what was found. One that was not found is that of
+/// the owner of `home`, with the environment of this process.
+///
+/// # Errors
+/// If there is none, or one that cannot be told.
+pub fn chosen(
+    surroundings: &Surroundings<'_>,
+    home: Option<&Path>,
+    config: Option<&Path>,
+) -> Result<Service, ServiceError> {
+    let mut service = match (found(surroundings), home) {
+        (Err(ServiceError::NotFound), Some(home)) => of_home(home, surroundings)?,
+        (found, _) => found?,
+    };
+    if let Some(home) = home {
+        service.variables.set("HOME", &home.display().to_string());
+        home.clone_into(&mut service.home);
+    }
+    if let Some(config) = config {
+        config.clone_into(&mut service.config);
+    }
+    Ok(service)
+}
+
+fn of_home(home: &Path, surroundings: &Surroundings<'_>) -> Result<Service, ServiceError> {
+    let metadata = below(surroundings.root, home)
+        .metadata()
+        .map_err(|error| ServiceError::Unreadable { path: home.to_owned(), reason: error.to_string() })?;
+    let users = Users::read(surroundings.root)?;
+    let mut variables = surroundings.variables.clone();
+    variables.insert("HOME".to_owned(), home.display().to_string());
+    let evidence = vec!["the home directory that was given; PATH is that of this command".to_owned()];
+    of_environment(metadata.uid(), &variables, &users, None, Kind::Process, evidence)
+}
+
 fn this_container(surroundings: &Surroundings<'_>, users: &Users) -> Result<Service, ServiceError> {
     let variables = surroundings.variables;
     let marker = ["/.dockerenv", "/run/.containerenv"]
@@ -187,7 +227,8 @@ fn of_environment(
         return Err(ServiceError::NoPath);
     }
     let config = config.unwrap_or_else(|| default_config(uid, &home));
-    Ok(Service { uid, user, home, path, config, kind, evidence })
+    let variables = Variables::new(variables.clone());
+    Ok(Service { uid, user, home, path, config, variables, kind, evidence })
 }
 
 /// `/etc/gitlab-runner/config.toml` for root, else a file in the home directory (GitLab's page "Configure GitLab

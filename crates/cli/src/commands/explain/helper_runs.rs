@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use ecru_docker::credential_helper::invoke::{Caller, InvokeError};
 use ecru_docker::credential_helper::message::Verb;
+use ecru_doctor::helper_runs::{HELPER_DEADLINE, answer_of};
 use ecru_gitlab::registry_auth::{CredentialHelpers, HelperAnswer, HelperVerb};
 
-use crate::job::credentials::{HELPER_DEADLINE, answer_of};
 use crate::outside::Outside;
 
 /// What one run told beside its answer.

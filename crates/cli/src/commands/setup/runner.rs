@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use ecru_doctor::apply::{ApplyError, Machine, apply, undo};
 use ecru_doctor::edit::ecru_config::Wanted;
 use ecru_doctor::plan::Plan;
-use ecru_doctor::service::{self, Kind, Service, ServiceError, Surroundings};
+use ecru_doctor::service::{self, Service, Surroundings};
 use ecru_doctor::setup_runner::{HELPER, Outlet, PlanError, Request, plan};
 use ecru_ecr::registry::Registry;
 
@@ -172,39 +171,8 @@ fn service(args: &SetupRunnerArgs, outside: &Outside) -> Result<Service, Command
         .collect();
     let uid = rustix::process::geteuid().as_raw();
     let surroundings = Surroundings { root: &args.root, variables: &variables, uid };
-    let mut service = match (service::found(&surroundings), &args.home) {
-        (Ok(service), _) => service,
-        (Err(ServiceError::NotFound), Some(home)) => of_home(home, args, outside)?,
-        (Err(error), _) => {
-            return Err(
-                CommandError::from_error(exit_code::NOTHING_TO_SET_UP, &error).maybe_hint(error.hint())
-            );
-        }
-    };
-    if let Some(home) = &args.home {
-        home.clone_into(&mut service.home);
-    }
-    if let Some(config) = &args.config {
-        config.clone_into(&mut service.config);
-    }
-    Ok(service)
-}
-
-/// A runner that was not found, but whose home directory is given: its owner is the user.
-fn of_home(home: &Path, args: &SetupRunnerArgs, outside: &Outside) -> Result<Service, CommandError> {
-    let metadata = service::below(&args.root, home).metadata().map_err(|error| {
-        CommandError::new(exit_code::NOTHING_TO_SET_UP, format!("cannot look at `{}`", home.display()))
-            .because(error.to_string())
-    })?;
-    let path = outside.text("PATH").unwrap_or_default();
-    Ok(Service {
-        uid: metadata.uid(),
-        user: metadata.uid().to_string(),
-        home: home.to_owned(),
-        path: path.split(':').filter(|folder| folder.starts_with('/')).map(PathBuf::from).collect(),
-        config: service::default_config(metadata.uid(), home),
-        kind: Kind::Process,
-        evidence: vec!["the home directory that was given; PATH is that of this command".to_owned()],
+    service::chosen(&surroundings, args.home.as_deref(), args.config.as_deref()).map_err(|error| {
+        CommandError::from_error(exit_code::NOTHING_TO_SET_UP, &error).maybe_hint(error.hint())
     })
 }
 

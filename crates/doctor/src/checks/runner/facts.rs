@@ -1,0 +1,338 @@
+//! What all checks of a runner are made from, gathered once.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use ecru_docker::config_file::ConfigFile;
+use ecru_docker::credential_helper::invoke::Caller;
+use ecru_ecr::config::{Config, ConfigError};
+use ecru_ecr::deadlines::Deadlines;
+use ecru_ecr::environment::Environment;
+use ecru_gitlab::config_toml::{ConfigToml, RunnerConfig};
+use ecru_gitlab::registry_auth::{
+    self, AllCredentials, FileContent, HOME_FILES, HomeFile, Inputs, Outcome, Resolution, Runner,
+};
+use ecru_gitlab::variables::{self, DOCKER_AUTH_CONFIG};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::OnceCell;
+
+use crate::files::read_limited;
+use crate::helper_runs::{HELPER_DEADLINE, HelperRuns, Question};
+use crate::report::Context;
+use crate::service::{self, Service, ServiceError};
+use crate::surroundings::{ImageChoice, Puller, Surroundings};
+
+/// The longest configuration file; the runner has no limit.
+const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Variables with paths of files that AWS's SDK or ecru reads.
+const PATH_VARIABLES: [&str; 5] = [
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CA_BUNDLE",
+    ecru_ecr::config::FILE_VARIABLE,
+];
+
+/// What all checks of a runner are made from.
+pub struct Facts<'a> {
+    /// What was asked for, and where.
+    pub surroundings: &'a Surroundings,
+    /// The service.
+    pub service: Result<Service, ServiceError>,
+    /// What reading `config.toml` gave.
+    pub config_text: FileContent,
+    /// The `[[runners]]` that are looked at: the one that was asked for, else all; none if the file cannot be read.
+    pub runners: Vec<RunnerConfig>,
+    /// The files in the service's home directory that Docker's settings can be in.
+    pub home_files: Vec<HomeFile>,
+    puller: Option<Result<Puller, ConfigError>>,
+    resolved: OnceCell<Resolved>,
+}
+
+/// What the runner would send, with all that its helpers said meanwhile.
+pub struct Resolved {
+    /// One for each `DOCKER_AUTH_CONFIG` that a runner has, or for none.
+    pub sources: Vec<ResolvedSources>,
+    /// The helpers that were run.
+    pub helpers: HelperRuns,
+}
+
+/// The credentials of the runners that have the same `DOCKER_AUTH_CONFIG`.
+pub struct ResolvedSources {
+    /// The names of these runners.
+    pub runners: Vec<String>,
+    /// What they know for every registry.
+    pub all: AllCredentials,
+    /// What they would send for each image that was asked for.
+    pub images: Vec<(String, Resolution)>,
+}
+
+impl<'a> Facts<'a> {
+    /// Finds the service and reads its files. Starts nothing.
+    #[must_use]
+    pub fn gather(surroundings: &'a Surroundings) -> Self {
+        let variables = surroundings.variables();
+        let place =
+            service::Surroundings { root: &surroundings.root, variables: &variables, uid: surroundings.uid };
+        let asked = &surroundings.asked;
+        let service = service::chosen(&place, asked.home.as_deref(), asked.config.as_deref());
+        let mut facts = Self {
+            surroundings,
+            service,
+            config_text: FileContent::NotFound,
+            runners: Vec::new(),
+            home_files: Vec::new(),
+            puller: None,
+            resolved: OnceCell::new(),
+        };
+        if let Ok(service) = &facts.service {
+            facts.config_text = content_of(surroundings, &service.config);
+            facts.home_files = HOME_FILES
+                .iter()
+                .map(|name| service.home.join(name))
+                .map(|path| HomeFile {
+                    content: content_of(surroundings, &path),
+                    path: path.display().to_string(),
+                })
+                .collect();
+            facts.runners = chosen_runners(&facts.config_text, asked.runner.as_deref());
+            facts.puller = Some(facts.puller_of(service));
+        }
+        facts
+    }
+
+    /// The runner's process; none if the service is not known or ecru's configuration cannot be read.
+    #[must_use]
+    pub fn puller(&self) -> Option<&Puller> {
+        self.puller.as_ref()?.as_ref().ok()
+    }
+
+    /// Why ecru's configuration cannot be read, where it cannot.
+    #[must_use]
+    pub fn ecru_config_error(&self) -> Option<&ConfigError> {
+        self.puller.as_ref()?.as_ref().err()
+    }
+
+    /// The rules that count.
+    #[must_use]
+    pub fn rules(&self) -> Runner {
+        self.surroundings.asked.runner_version.map(Runner::of_version).unwrap_or_default()
+    }
+
+    /// The credentials for each image that was asked for. Of runners that would send different ones, each has an entry.
+    pub async fn choices(&self) -> Vec<ImageChoice> {
+        let resolved = self.resolved().await;
+        let images = resolved.sources.iter().flat_map(|sources| &sources.images);
+        images.map(|(image, resolution)| choice(image, resolution, &resolved.helpers)).collect()
+    }
+
+    /// What the runner would send, after all its helpers were asked.
+    pub async fn resolved(&self) -> &Resolved {
+        self.resolved
+            .get_or_init(|| async {
+                let question = self.resolution();
+                tokio::task::spawn_blocking(move || question.resolved())
+                    .await
+                    .unwrap_or_else(|_| Resolved { sources: Vec::new(), helpers: HelperRuns::new(None) })
+            })
+            .await
+    }
+
+    /// `DOCKER_AUTH_CONFIG` of a runner, expanded as the runner does.
+    #[must_use]
+    pub fn docker_auth_config(runner: &RunnerConfig) -> Option<SecretString> {
+        let expanded = variables::expand_all(&runner.environment).ok()?;
+        variables::last_value(&expanded, DOCKER_AUTH_CONFIG).map(SecretString::from)
+    }
+
+    /// The folders of the service's PATH, as places of this machine.
+    #[must_use]
+    pub fn search_path(&self) -> Vec<PathBuf> {
+        let folders = self.service.iter().flat_map(|service| &service.path);
+        folders.map(|folder| self.surroundings.place_of(folder)).collect()
+    }
+
+    fn resolution(&self) -> ToResolve {
+        let mut sources: Vec<(Vec<String>, Option<SecretString>)> = Vec::new();
+        for runner in &self.runners {
+            let value = Self::docker_auth_config(runner);
+            let exposed =
+                |value: &Option<SecretString>| value.as_ref().map(|value| value.expose_secret().to_owned());
+            match sources.iter_mut().find(|(_, other)| exposed(other) == exposed(&value)) {
+                Some((names, _)) => names.push(runner.name.clone()),
+                None => sources.push((vec![runner.name.clone()], value)),
+            }
+        }
+        if sources.is_empty() {
+            sources.push((Vec::new(), None));
+        }
+        ToResolve {
+            rules: self.rules(),
+            sources,
+            home_files: self.home_files.clone(),
+            images: self.surroundings.asked.images.clone(),
+            caller: self.caller(),
+        }
+    }
+
+    fn caller(&self) -> Option<Caller> {
+        let environment = self.puller().map(|puller| puller.environment.of_child()).or_else(|| {
+            let service = self.service.as_ref().ok()?;
+            Some(environment_of(service, self.surroundings).of_child())
+        })?;
+        self.surroundings.asked.starts_programs.then(|| Caller {
+            path: std::env::join_paths(self.search_path()).unwrap_or_default(),
+            environment,
+            deadline: HELPER_DEADLINE,
+        })
+    }
+
+    fn puller_of(&self, service: &Service) -> Result<Puller, ConfigError> {
+        let environment = environment_of(service, self.surroundings);
+        let config = self.surroundings.ecru_config(&environment)?;
+        Ok(Puller {
+            context: Context::Runner,
+            registries: self.registries(&config),
+            deadlines: Deadlines::from_environment(&environment).unwrap_or_default(),
+            environment,
+            config,
+            clock: self.surroundings.clock,
+        })
+    }
+
+    /// The registries of ECR that the runner's files name, and those of ecru's configuration.
+    fn registries(&self, config: &Config) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        let documents = self.documents();
+        let keys = documents
+            .iter()
+            .flat_map(|document| document.auths.keys().chain(document.credential_helpers.keys()));
+        let configured = config.registries().iter().map(ecru_ecr::registry::Registry::host);
+        for name in keys.cloned().chain(configured) {
+            let host = registry_auth::registry_path(&name);
+            let host = host.split('/').next().unwrap_or_default().to_owned();
+            if config.registry(&host).is_ok() && !names.contains(&host) {
+                names.push(host);
+            }
+        }
+        names
+    }
+
+    /// The documents with Docker's settings that can be read.
+    #[must_use]
+    pub fn documents(&self) -> Vec<ConfigFile> {
+        let of_home = self.home_files.iter().filter_map(|file| match &file.content {
+            FileContent::Text(text) => ConfigFile::parse(text.expose_secret()).ok(),
+            _ => None,
+        });
+        let of_runners = self
+            .runners
+            .iter()
+            .filter_map(|runner| ConfigFile::parse(Self::docker_auth_config(runner)?.expose_secret()).ok());
+        of_runners.chain(of_home).collect()
+    }
+}
+
+/// The environment of the service, whose paths are places of this machine.
+fn environment_of(service: &Service, surroundings: &Surroundings) -> Environment {
+    let mut variables: Vec<(OsString, OsString)> = service.variables.pairs();
+    if !surroundings.is_this_machine() {
+        for (name, value) in &mut variables {
+            let is_path = name.to_str().is_some_and(|name| PATH_VARIABLES.contains(&name));
+            if is_path && Path::new(value).is_absolute() {
+                *value = surroundings.place_of(Path::new(value)).into();
+            }
+        }
+        // The metadata that this machine would be told are those of another one.
+        if service.variables.get("AWS_EC2_METADATA_SERVICE_ENDPOINT").is_none() {
+            variables.push(("AWS_EC2_METADATA_DISABLED".into(), "true".into()));
+        }
+    }
+    variables.retain(|(name, _)| name != "HOME");
+    variables.push(("HOME".into(), surroundings.place_of(&service.home).into()));
+    Environment::from_map(variables)
+}
+
+fn content_of(surroundings: &Surroundings, path: &Path) -> FileContent {
+    match read_limited(&surroundings.place_of(path), MAX_FILE_BYTES) {
+        Ok(Some(bytes)) => FileContent::Text(String::from_utf8_lossy(&bytes).into_owned().into()),
+        Ok(None) => FileContent::NotFound,
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            FileContent::OpenFailed(error.to_string())
+        }
+        Err(error) => FileContent::ReadFailed(error.to_string()),
+    }
+}
+
+fn chosen_runners(text: &FileContent, name: Option<&str>) -> Vec<RunnerConfig> {
+    let FileContent::Text(text) = text else { return Vec::new() };
+    let Ok(config) = ConfigToml::parse(text.expose_secret()) else { return Vec::new() };
+    config.runners.into_iter().filter(|runner| name.is_none_or(|name| runner.name == name)).collect()
+}
+
+/// All that the resolver needs, for a thread of its own: helpers block.
+struct ToResolve {
+    rules: Runner,
+    sources: Vec<(Vec<String>, Option<SecretString>)>,
+    home_files: Vec<HomeFile>,
+    images: Vec<String>,
+    caller: Option<Caller>,
+}
+
+impl ToResolve {
+    fn resolved(self) -> Resolved {
+        let mut helpers = HelperRuns::new(self.caller.clone());
+        helpers.ask_ahead(&self.questions(&mut HelperRuns::new(None)));
+        let sources = self.sources.iter().map(|(runners, value)| {
+            let inputs = self.inputs(value.as_ref());
+            ResolvedSources {
+                runners: runners.clone(),
+                all: registry_auth::resolve_all_as(&self.rules, &inputs, &mut helpers),
+                images: self
+                    .images
+                    .iter()
+                    .map(|image| {
+                        (image.clone(), registry_auth::resolve_as(&self.rules, image, &inputs, &mut helpers))
+                    })
+                    .collect(),
+            }
+        });
+        let sources = sources.collect();
+        Resolved { sources, helpers }
+    }
+
+    fn inputs<'s>(&'s self, docker_auth_config: Option<&'s SecretString>) -> Inputs<'s> {
+        Inputs { docker_auth_config, home_files: &self.home_files, job_credentials: &[] }
+    }
+
+    /// What the runner would ask its helpers, as far as that can be told without asking them.
+    fn questions(&self, nobody: &mut HelperRuns) -> Vec<Question> {
+        let calls = self.sources.iter().flat_map(|(_, value)| {
+            registry_auth::resolve_all_as(&self.rules, &self.inputs(value.as_ref()), nobody)
+                .trace
+                .helper_calls
+        });
+        calls
+            .map(|call| Question { suffix: call.suffix, verb: call.verb.as_str(), stdin: call.stdin })
+            .collect()
+    }
+}
+
+fn choice(image: &str, resolution: &Resolution, helpers: &HelperRuns) -> ImageChoice {
+    let trace = &resolution.trace;
+    let said = helpers.runs().iter().flat_map(|(_, run)| run.stderr.lines().chain(run.problem.as_deref()));
+    let obstacles = trace.warnings.iter().chain(&trace.swallowed).map(String::as_str).chain(said);
+    ImageChoice {
+        image: image.to_owned(),
+        credential: resolution.credential().cloned(),
+        obstacles: match resolution.credential() {
+            Some(_) => Vec::new(),
+            None => obstacles.map(str::to_owned).collect(),
+        },
+        aborted: match &resolution.outcome {
+            Outcome::Aborted(error) => Some(error.to_string()),
+            _ => None,
+        },
+    }
+}

@@ -1,0 +1,46 @@
+//! The service itself.
+
+use super::Facts;
+use crate::report::{Check, Context, Definition, Fix, Station, Weight};
+use crate::service::{Kind, Orchestrator, Service};
+
+pub(super) static FOUND: Definition = Definition {
+    id: "runner.service.found",
+    context: Context::Runner,
+    station: Station::Place,
+    weight: Weight::Error,
+    title: "the gitlab-runner service is found, with its user, HOME and PATH",
+    why: "The runner's process has the credentials for `image:` and `services:`; its helper, files and identity count, \
+          and nobody else's.",
+};
+
+pub(super) fn found(facts: &Facts<'_>) -> Check {
+    match &facts.service {
+        Ok(service) => lines(service).into_iter().fold(Check::pass(&FOUND), Check::seen),
+        Err(error) => {
+            let check = Check::fail(&FOUND, error.to_string());
+            match error.hint() {
+                Some(command) => check.fix(Fix::Command { command, by_setup: false }),
+                None => check,
+            }
+        }
+    }
+}
+
+fn lines(service: &Service) -> Vec<String> {
+    let how = match service.kind {
+        Kind::Systemd => "a unit of systemd",
+        Kind::Process => "a process",
+        Kind::Container(Orchestrator::Ecs) => "a container of an ECS task",
+        Kind::Container(Orchestrator::Kubernetes) => "a container of a pod",
+        Kind::Container(Orchestrator::Unknown) => "a container",
+    };
+    let path: Vec<String> = service.path.iter().map(|folder| folder.display().to_string()).collect();
+    vec![
+        format!("it is {how}"),
+        format!("user {} ({})", service.user, service.uid),
+        format!("HOME {}", service.home.display()),
+        format!("PATH {}", path.join(":")),
+        format!("config {}", service.config.display()),
+    ]
+}

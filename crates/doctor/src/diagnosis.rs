@@ -1,0 +1,87 @@
+//! A diagnosis: the groups of checks of each context, side by side, each with a deadline.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::checks::{self, runner};
+use crate::context::{Known, known};
+use crate::report::{Check, Context, Definition, Report, Section};
+use crate::surroundings::Surroundings;
+
+/// The longest that a group of checks may take. Everything in it has a shorter deadline of its own; this one keeps the
+/// other groups' checks where one of them was forgotten.
+const GROUP_DEADLINE: Duration = Duration::from_secs(60);
+
+/// A group of checks that is carried out.
+struct Group<'a> {
+    definitions: &'static [&'static Definition],
+    checks: Pin<Box<dyn Future<Output = Vec<Check>> + Send + 'a>>,
+}
+
+impl<'a> Group<'a> {
+    fn new(
+        definitions: &'static [&'static Definition],
+        checks: impl Future<Output = Vec<Check>> + Send + 'a,
+    ) -> Self {
+        Self { definitions, checks: Box::pin(checks) }
+    }
+}
+
+/// Looks at every context that was asked for, else at those that this machine is.
+///
+/// Must be called within a tokio runtime that has threads for blocking work.
+pub async fn diagnosis(surroundings: &Surroundings) -> Report {
+    let sections = known(surroundings).into_iter().map(|known| section(known, surroundings));
+    Report { sections: join_all(sections).await }
+}
+
+async fn section(known: Known, surroundings: &Surroundings) -> Section {
+    let checks = match known.context {
+        Context::Runner => of_runner(surroundings).await,
+        Context::JobHost => of_job_host(surroundings).await,
+        Context::Job => of_job(surroundings).await,
+    };
+    Section { context: known.context, known_by: known.by, checks: in_order(known.context, checks) }
+}
+
+async fn of_runner(surroundings: &Surroundings) -> Vec<Check> {
+    let facts = runner::Facts::gather(surroundings);
+    carried_out(vec![
+        Group::new(runner::DEFINITIONS, runner::checks(&facts)),
+        Group::new(runner::RISKS, async { runner::risks(&facts) }),
+        // Identity, images and recorded failures of the runner:
+        // Group::new(identity::DEFINITIONS, async { identity::checks(facts.puller().await).await }),
+        // Group::new(images::DEFINITIONS, async { images::checks(facts.puller().await, facts.choices().await).await }),
+    ])
+    .await
+}
+
+async fn of_job_host(_surroundings: &Surroundings) -> Vec<Check> {
+    carried_out(Vec::new()).await
+}
+
+async fn of_job(_surroundings: &Surroundings) -> Vec<Check> {
+    carried_out(Vec::new()).await
+}
+
+async fn carried_out(groups: Vec<Group<'_>>) -> Vec<Check> {
+    let groups = groups.into_iter().map(|group| async move {
+        tokio::time::timeout(GROUP_DEADLINE, group.checks).await.unwrap_or_else(|_| {
+            let reason = format!("it did not end within {} s", GROUP_DEADLINE.as_secs());
+            group.definitions.iter().map(|definition| Check::skipped(definition, &reason)).collect()
+        })
+    });
+    join_all(groups).await.concat()
+}
+
+/// The checks in the order of the catalogue; those of one definition stay in theirs.
+fn in_order(context: Context, mut checks: Vec<Check>) -> Vec<Check> {
+    let catalogue = checks::of(context);
+    let place = |check: &Check| {
+        catalogue.iter().position(|definition| definition.id == check.definition.id).unwrap_or(usize::MAX)
+    };
+    checks.sort_by_key(place);
+    checks
+}

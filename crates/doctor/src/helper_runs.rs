@@ -1,0 +1,159 @@
+//! Credential helpers, run with somebody's PATH and environment, each asked the same thing once.
+
+use std::collections::HashMap;
+use std::os::unix::process::ExitStatusExt as _;
+use std::time::Duration;
+
+use ecru_docker::credential_helper::invoke::{Caller, Completed, InvokeError};
+use ecru_docker::credential_helper::message::Verb;
+use ecru_gitlab::registry_auth::{CredentialHelpers, HelperAnswer, HelperVerb};
+
+/// The runner itself waits without end; a helper that takes this long is broken.
+pub const HELPER_DEADLINE: Duration = Duration::from_secs(20);
+
+/// What a helper was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Question {
+    /// The helper's name without `docker-credential-`.
+    pub suffix: String,
+    /// `get` or `list`.
+    pub verb: &'static str,
+    /// What it was given on standard input.
+    pub stdin: String,
+}
+
+/// What one run told beside its answer.
+#[derive(Debug, Clone, Default)]
+pub struct HelperRun {
+    /// How long it took; none if it never started or did not end.
+    pub duration: Option<Duration>,
+    /// Its standard error, which the runner passes on to its own.
+    pub stderr: String,
+    /// Why there is no answer.
+    pub problem: Option<String>,
+    /// What a person can do about that.
+    pub hint: Option<String>,
+    /// Whether it was stopped, where the runner would have waited on.
+    pub was_stopped: bool,
+}
+
+/// Runs helpers, or none at all, and keeps what they said.
+#[derive(Debug)]
+pub struct HelperRuns {
+    caller: Option<Caller>,
+    answers: HashMap<Question, HelperAnswer>,
+    runs: Vec<(Question, HelperRun)>,
+}
+
+impl HelperRuns {
+    /// Helpers as `caller` starts them; without one, none is started.
+    #[must_use]
+    pub fn new(caller: Option<Caller>) -> Self {
+        Self { caller, answers: HashMap::new(), runs: Vec::new() }
+    }
+
+    /// Asks several things at the same time, so that the answers are there when they are wanted.
+    pub fn ask_ahead(&mut self, questions: &[Question]) {
+        let Some(caller) = &self.caller else { return };
+        let mut new: Vec<&Question> = Vec::new();
+        for question in questions {
+            if !self.answers.contains_key(question) && !new.contains(&question) {
+                new.push(question);
+            }
+        }
+        let answered: Vec<_> = std::thread::scope(|scope| {
+            let running: Vec<_> =
+                new.iter().map(|question| scope.spawn(move || asked(caller, question))).collect();
+            running.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
+        });
+        for (question, answered) in new.into_iter().zip(answered) {
+            // One that could not be asked is asked again when its answer is wanted.
+            if let Ok((answer, run)) = answered {
+                self.answers.insert(question.clone(), answer);
+                self.runs.push((question.clone(), run));
+            }
+        }
+    }
+
+    /// Each question that was put to a helper, with what it told beside its answer.
+    #[must_use]
+    pub fn runs(&self) -> &[(Question, HelperRun)] {
+        &self.runs
+    }
+}
+
+impl CredentialHelpers for HelperRuns {
+    fn run(&mut self, suffix: &str, verb: HelperVerb, stdin: &str) -> HelperAnswer {
+        let Some(caller) = &self.caller else { return HelperAnswer::NotRun };
+        let question = Question { suffix: suffix.to_owned(), verb: verb.as_str(), stdin: stdin.to_owned() };
+        if let Some(answer) = self.answers.get(&question) {
+            return answer.clone();
+        }
+        let (answer, run) = asked(caller, &question);
+        self.answers.insert(question.clone(), answer.clone());
+        self.runs.push((question, run));
+        answer
+    }
+}
+
+fn asked(caller: &Caller, question: &Question) -> (HelperAnswer, HelperRun) {
+    let verb = if question.verb == HelperVerb::List.as_str() { Verb::List } else { Verb::Get };
+    let invoked = caller.invoke(&question.suffix, verb, &question.stdin);
+    let run = match &invoked {
+        Ok(completed) => HelperRun {
+            duration: Some(completed.duration),
+            stderr: completed.stderr.clone(),
+            ..HelperRun::default()
+        },
+        Err(error) => HelperRun {
+            problem: Some(error.to_string()),
+            hint: error.hint(),
+            was_stopped: matches!(error, InvokeError::TimedOut { .. } | InvokeError::OutputTooLong { .. }),
+            ..HelperRun::default()
+        },
+    };
+    (answer_of(invoked), run)
+}
+
+/// What the runner sees of a helper that was called.
+#[must_use]
+pub fn answer_of(invoked: Result<Completed, InvokeError>) -> HelperAnswer {
+    let completed = match invoked {
+        Ok(completed) => completed,
+        Err(InvokeError::NotOnPath { .. } | InvokeError::NotExecutable { .. }) => {
+            return HelperAnswer::NotOnPath;
+        }
+        Err(error) => return HelperAnswer::NotStarted { cause: cause_in_go_words(&error) },
+    };
+    let stdout = completed.stdout_text();
+    match (completed.status.code(), completed.status.signal()) {
+        (Some(code), _) => HelperAnswer::Exited { code, stdout },
+        (None, signal) => HelperAnswer::Killed { signal: signal_name(signal), stdout },
+    }
+}
+
+/// The runner prints the errors of Go's `os/exec`, whose texts for the system's errors are in lower case.
+fn cause_in_go_words(error: &InvokeError) -> String {
+    match error {
+        InvokeError::NotStarted { program, source } => {
+            let text = source.to_string();
+            let reason = text.split(" (os error").next().unwrap_or_default().to_lowercase();
+            format!("fork/exec {}: {reason}", program.display())
+        }
+        InvokeError::RelativePath { program } => {
+            let name = program.file_name().unwrap_or_default().to_string_lossy();
+            format!("exec: \"{name}\": cannot run executable found relative to current directory")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn signal_name(signal: Option<i32>) -> String {
+    match signal {
+        Some(9) => "killed".to_owned(),
+        Some(11) => "segmentation fault".to_owned(),
+        Some(15) => "terminated".to_owned(),
+        Some(number) => format!("signal {number}"),
+        None => "unknown".to_owned(),
+    }
+}

@@ -1,0 +1,115 @@
+//! All that a diagnosis is made from, read at the edge of the program and passed on as a value.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use ecru_ecr::clock::Clock;
+use ecru_ecr::config::{Config, ConfigError, SYSTEM_FILE, Source};
+use ecru_ecr::deadlines::Deadlines;
+use ecru_ecr::environment::Environment;
+use ecru_gitlab::registry_auth::{ResolvedCredential, RunnerVersion};
+
+use crate::report::Context;
+use crate::service::below;
+
+/// The machine, this process, and what a person asked for.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The folder that is `/` of the machine.
+    pub root: PathBuf,
+    /// The variables of this process.
+    pub environment: Environment,
+    /// The user of this process.
+    pub uid: u32,
+    /// What tells the time.
+    pub clock: Clock,
+    /// What a person asked for.
+    pub asked: Asked,
+}
+
+/// What a person asked for. Paths are absolute ones of the machine.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The contexts; if there is none, they are found out.
+    pub contexts: Vec<Context>,
+    /// The runner's `config.toml` (the one that the service is started with, if not given).
+    pub config: Option<PathBuf>,
+    /// The home directory of the runner's user (the service's, if not given).
+    pub home: Option<PathBuf>,
+    /// Which of the `[[runners]]`, where there are several.
+    pub runner: Option<String>,
+    /// The version of GitLab Runner (that of the program, if not given).
+    pub runner_version: Option<RunnerVersion>,
+    /// The images that must be there, and be allowed to be pulled.
+    pub images: Vec<String>,
+    /// Whether other programs are started and anything is asked over a network: credential helpers, `docker`, AWS,
+    /// registries, engines.
+    pub starts_programs: bool,
+}
+
+impl Surroundings {
+    /// Where an absolute path of the machine is.
+    #[must_use]
+    pub fn place_of(&self, path: &Path) -> PathBuf {
+        below(&self.root, path)
+    }
+
+    /// Whether it is this machine that is looked at, and not a folder that is one's root.
+    #[must_use]
+    pub fn is_this_machine(&self) -> bool {
+        self.root == Path::new("/")
+    }
+
+    /// The variables that are text, for what looks for the service.
+    #[must_use]
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        self.environment.of_child().into_iter().filter_map(text).collect()
+    }
+
+    /// ecru's configuration as a process with `environment` has it on this machine.
+    ///
+    /// # Errors
+    /// If a file of it cannot be read whole, or does not count.
+    pub fn ecru_config(&self, environment: &Environment) -> Result<Config, ConfigError> {
+        let mut sources = Source::all(&self.place_of(Path::new(SYSTEM_FILE)), environment);
+        if !self.is_this_machine() {
+            // In a folder, whoever looks at it stands for root.
+            sources.iter_mut().for_each(|source| source.owner = source.owner.map(|_| self.uid));
+        }
+        Config::load(&sources)
+    }
+}
+
+/// Whoever pulls: the runner's process for `image:` and `services:`, or `docker` in a job.
+#[derive(Debug, Clone)]
+pub struct Puller {
+    /// Which of them.
+    pub context: Context,
+    /// Its variables, with which its helpers are started; paths in `HOME` and `PATH` are places of this machine.
+    pub environment: Environment,
+    /// ecru's configuration as it counts there.
+    pub config: Config,
+    /// The times within which a token must be there.
+    pub deadlines: Deadlines,
+    /// What tells the time.
+    pub clock: Clock,
+    /// The registries that its settings name, as written there: hosts and aliases that stand for registries of ECR,
+    /// each once.
+    pub registries: Vec<String>,
+}
+
+/// The credentials that a puller would send for an image.
+#[derive(Debug, Clone)]
+pub struct ImageChoice {
+    /// The image.
+    pub image: String,
+    /// The credentials; none where it would pull anonymously.
+    pub credential: Option<ResolvedCredential>,
+    /// What kept credentials from being found, where there are none.
+    pub obstacles: Vec<String>,
+    /// Why it would not pull at all, where it would not.
+    pub aborted: Option<String>,
+}
