@@ -70,20 +70,35 @@ impl IdentitySource {
 
     /// Whether credentials with these features, as the SDK calls them, come from it.
     pub(crate) fn has_given(self, features: &[Feature]) -> bool {
-        self != Self::Profile
-            || features.iter().any(|feature| {
-                matches!(
-                    feature,
-                    Feature::CredentialsProfile
-                        | Feature::CredentialsProfileSourceProfile
-                        | Feature::CredentialsProfileNamedProvider
-                        | Feature::CredentialsProfileStsWebIdToken
-                        | Feature::CredentialsProfileSso
-                        | Feature::CredentialsProfileProcess
-                        | Feature::CredentialsProfileLogin
-                )
-            })
+        self != Self::Profile || features.iter().any(is_of_profile)
     }
+
+    /// The source that has given credentials with these features. A profile may in turn have asked another one.
+    pub(crate) fn of(features: &[Feature]) -> Option<Self> {
+        if features.iter().any(is_of_profile) {
+            return Some(Self::Profile);
+        }
+        features.iter().find_map(|feature| match feature {
+            Feature::CredentialsEnvVars => Some(Self::Environment),
+            Feature::CredentialsEnvVarsStsWebIdToken => Some(Self::WebIdentity),
+            Feature::CredentialsHttp => Some(Self::Container),
+            Feature::CredentialsImds => Some(Self::Instance),
+            _ => None,
+        })
+    }
+}
+
+fn is_of_profile(feature: &Feature) -> bool {
+    matches!(
+        feature,
+        Feature::CredentialsProfile
+            | Feature::CredentialsProfileSourceProfile
+            | Feature::CredentialsProfileNamedProvider
+            | Feature::CredentialsProfileStsWebIdToken
+            | Feature::CredentialsProfileSso
+            | Feature::CredentialsProfileProcess
+            | Feature::CredentialsProfileLogin
+    )
 }
 
 /// A role to assume.
@@ -95,6 +110,48 @@ pub struct Role {
     pub external_id: Option<String>,
     /// The name of the session.
     pub session_name: String,
+}
+
+/// A source that the variables of a process ask for, by themselves and not by where the process runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AskedFor {
+    /// This one, by these variables.
+    Source(IdentitySource, &'static str),
+    /// One that needs a second variable, without which the SDK goes on to the next one and says nothing.
+    Half {
+        /// The variable that is set.
+        set: &'static str,
+        /// The one that is not.
+        missing: &'static str,
+    },
+}
+
+/// The sources that `environment` asks for, in the order in which the SDK's default chain tries them
+/// (<https://docs.rs/aws-config>, `default_provider::credentials`). A process in a task or on an instance may have an
+/// identity besides, which it did not ask for.
+#[must_use]
+pub fn asked_for(environment: &Environment) -> Vec<AskedFor> {
+    let is_set = |name| environment.os(name).is_some();
+    let has_secret = is_set("AWS_SECRET_ACCESS_KEY") || is_set("SECRET_ACCESS_KEY");
+    let key = match (is_set("AWS_ACCESS_KEY_ID"), has_secret) {
+        (true, true) => {
+            Some(AskedFor::Source(IdentitySource::Environment, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"))
+        }
+        (true, false) => Some(AskedFor::Half { set: "AWS_ACCESS_KEY_ID", missing: "AWS_SECRET_ACCESS_KEY" }),
+        (false, true) => Some(AskedFor::Half { set: "AWS_SECRET_ACCESS_KEY", missing: "AWS_ACCESS_KEY_ID" }),
+        (false, false) => None,
+    };
+    let profile = is_set("AWS_PROFILE").then_some(AskedFor::Source(IdentitySource::Profile, "AWS_PROFILE"));
+    // A role alone asks for nothing: scripts often read AWS_ROLE_ARN themselves.
+    let web = match (is_set("AWS_WEB_IDENTITY_TOKEN_FILE"), is_set("AWS_ROLE_ARN")) {
+        (true, true) => Some(AskedFor::Source(
+            IdentitySource::WebIdentity,
+            "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN",
+        )),
+        (true, false) => Some(AskedFor::Half { set: "AWS_WEB_IDENTITY_TOKEN_FILE", missing: "AWS_ROLE_ARN" }),
+        (false, _) => None,
+    };
+    [key, profile, web].into_iter().flatten().collect()
 }
 
 /// How an identity is selected; the default one restricts nothing.
@@ -386,6 +443,29 @@ mod tests {
         assert_eq!(seen.get("AWS_PROFILE"), Some("team"));
         assert!(KEYS.iter().all(|name| seen.get(name).is_none()));
         assert_eq!(seen.get("AWS_CONFIG_FILE"), None);
+    }
+
+    #[test]
+    fn sources_are_asked_for_by_all_of_their_variables() {
+        use IdentitySource as S;
+        let asked =
+            |names: &[&'static str]| asked_for(&Environment::from_map(names.iter().map(|name| (*name, "x"))));
+        assert_eq!(asked(&["AWS_ROLE_ARN", "AWS_CONTAINER_CREDENTIALS_FULL_URI"]), []);
+        let sources: Vec<_> = asked_for(&environment())
+            .into_iter()
+            .map(|asked| match asked {
+                AskedFor::Source(source, _) => source,
+                AskedFor::Half { .. } => panic!("nothing is missing"),
+            })
+            .collect();
+        assert_eq!(sources, [S::Environment, S::Profile, S::WebIdentity]);
+        for (set, missing) in [
+            ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+            ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
+            ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"),
+        ] {
+            assert_eq!(asked(&[set]), [AskedFor::Half { set, missing }]);
+        }
     }
 
     #[test]

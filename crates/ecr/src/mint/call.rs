@@ -7,20 +7,19 @@ use aws_config::identity::IdentityCache;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_types::os_shim_internal::Env;
 
 use super::answer::{self, Answer, Asked, Fault};
-use super::caller::Found;
+use super::caller::{Found, features_of};
 use super::connector::GuardedClient;
-use super::endpoint::Endpoint;
+use super::endpoint::{self, Endpoint};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::retries;
 use crate::clock::Clock;
 use crate::environment::Environment;
-use crate::identity::selection::Selection;
+use crate::identity::selection::{IdentitySource, Selection};
 use crate::registry::{Partitions, Registry};
 use crate::token::{Token, TokenError};
 
@@ -82,6 +81,15 @@ impl Call {
         }
     }
 
+    /// The address at which the token is asked for. Nobody is asked for it.
+    pub(super) async fn endpoint(&self) -> Result<String, TokenError> {
+        let sdk = self.sdk_config().await;
+        match &self.target {
+            Target::Registry(registry) => endpoint::address(&sdk, registry).await,
+            Target::Own => Err(TokenError::Configuration { problem: "no registry is named".to_owned() }),
+        }
+    }
+
     /// The SDK's configuration. The region is that of the registry, so that none is looked for, and so that sessions
     /// come from the STS endpoint of the region in which they are used: those of another one are not accepted in
     /// regions that an account must enable first.
@@ -117,24 +125,25 @@ impl Call {
 
     /// The credentials that the selection means.
     pub(super) async fn credentials(&self, sdk: &SdkConfig) -> Result<Found, TokenError> {
-        let (mut credentials, source, roles) = match (self.selection.token_variable(), self.selection.roles())
-        {
-            (Some(variable), [first, others @ ..]) => {
-                let credentials = self.web_identity(sdk, variable, first).await?;
-                (credentials, format!("the identity token in {variable}"), others)
-            }
-            (_, roles) => {
-                let credentials = self.first_credentials(sdk).await?;
-                let source = self.source_of(&credentials);
-                (credentials, source, roles)
-            }
-        };
+        let (mut credentials, source, from, roles) =
+            match (self.selection.token_variable(), self.selection.roles()) {
+                (Some(variable), [first, others @ ..]) => {
+                    let credentials = self.web_identity(sdk, variable, first).await?;
+                    (credentials, format!("the identity token in {variable}"), None, others)
+                }
+                (_, roles) => {
+                    let credentials = self.first_credentials(sdk).await?;
+                    let (source, from) =
+                        (self.source_of(&credentials), IdentitySource::of(features_of(&credentials)));
+                    (credentials, source, from, roles)
+                }
+            };
         tracing::info!(%source, "credentials were found");
         for role in roles {
             tracing::info!(role = %role.arn, "the role is assumed");
             credentials = self.assume(sdk, credentials, role).await?;
         }
-        Ok(Found { credentials, source })
+        Ok(Found { credentials, source, from })
     }
 
     /// The credentials that the SDK's chain finds.
@@ -145,9 +154,8 @@ impl Call {
         self.progress.wait_for("the source of the AWS identity");
         let found = provider.provide_credentials().await;
         let credentials = found.map_err(|error| self.failure(None).of_identity(&error))?;
-        let features = credentials.get_property::<Vec<AwsCredentialFeature>>();
         match self.selection.source() {
-            Some(source) if !source.has_given(features.map_or(&[], Vec::as_slice)) => {
+            Some(source) if !source.has_given(features_of(&credentials)) => {
                 let profile = self.environment.get("AWS_PROFILE").unwrap_or("default");
                 let cause =
                     format!("the profile `{profile}` has no credentials, and no other source may be used");

@@ -8,6 +8,7 @@ use aws_credential_types::credential_feature::AwsCredentialFeature as Feature;
 
 use super::answer::Fault;
 use super::call::Call;
+use crate::identity::selection::IdentitySource;
 use crate::token::TokenError;
 
 /// Where STS is asked if no region is known: it answers there whatever the principal's own regions are.
@@ -22,6 +23,8 @@ pub struct Caller {
     pub account: String,
     /// Where its credentials come from, in words.
     pub source: String,
+    /// The source of the SDK's chain that they come from; `None` for an OIDC token in a variable.
+    pub from: Option<IdentitySource>,
     /// The roles that were assumed with them, one from the other.
     pub roles: Vec<String>,
     /// When the credentials expire, if they do.
@@ -32,6 +35,7 @@ pub struct Caller {
 pub(super) struct Found {
     pub(super) credentials: Credentials,
     pub(super) source: String,
+    pub(super) from: Option<IdentitySource>,
 }
 
 impl Call {
@@ -39,7 +43,7 @@ impl Call {
     /// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>).
     pub(super) async fn caller(&self) -> Result<Caller, TokenError> {
         let sdk = with_region(self.sdk_config().await);
-        let Found { credentials, source } = self.credentials(&sdk).await?;
+        let Found { credentials, source, from } = self.credentials(&sdk).await?;
         let expires_at = credentials.expiry();
         let failure = self.failure(Some(&credentials)).of("GetCallerIdentity");
         let client = self.sts(&sdk, Some(credentials))?;
@@ -49,12 +53,12 @@ impl Call {
         };
         let roles = self.selection.roles().iter().map(|role| role.arn.clone()).collect();
         let (arn, account) = (failure.clean(arn), failure.clean(account));
-        Ok(Caller { arn, account, source, roles, expires_at })
+        Ok(Caller { arn, account, source, from, roles, expires_at })
     }
 
     /// Where `credentials` that the SDK's chain has found come from.
     pub(super) fn source_of(&self, credentials: &Credentials) -> String {
-        let features = credentials.get_property::<Vec<Feature>>().map_or(&[][..], Vec::as_slice);
+        let features = features_of(credentials);
         let profile = self.environment.get("AWS_PROFILE").unwrap_or("default");
         match features.iter().find_map(place) {
             Some(Place::Profile(part)) => format!("{part} the profile `{profile}`"),
@@ -62,6 +66,11 @@ impl Call {
             None => "the AWS SDK".to_owned(),
         }
     }
+}
+
+/// What the SDK has noted of the way to `credentials`.
+pub(super) fn features_of(credentials: &Credentials) -> &[Feature] {
+    credentials.get_property::<Vec<Feature>>().map_or(&[][..], Vec::as_slice)
 }
 
 /// A place that credentials come from.

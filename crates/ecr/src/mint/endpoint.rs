@@ -50,6 +50,36 @@ impl Endpoint {
     }
 }
 
+/// The address of the API that hands out tokens for `registry`: the one that is configured, else AWS's own, by the
+/// rules that the SDK itself follows.
+///
+/// # Errors
+/// As [`Endpoint::of`], or if the SDK knows none.
+pub(super) async fn address(sdk: &SdkConfig, registry: &Registry) -> Result<String, TokenError> {
+    let service_id = if registry.is_public() { "ECR PUBLIC" } else { "ECR" };
+    let Endpoint { url, fips, dual_stack } = Endpoint::of(service_id, sdk, Some(registry))?;
+    if let Some(url) = url {
+        return Ok(url);
+    }
+    let region = registry.region();
+    if registry.is_public() {
+        use aws_sdk_ecrpublic::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
+        let params = Params::builder().region(region).use_fips(fips).use_dual_stack(dual_stack).build();
+        let params = params.map_err(|error| no_address(&error))?;
+        let endpoint = DefaultResolver::new().resolve_endpoint(&params).await;
+        return endpoint.map(|endpoint| endpoint.url().to_owned()).map_err(|error| no_address(&*error));
+    }
+    use aws_sdk_ecr::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
+    let params = Params::builder().region(region).use_fips(fips).use_dual_stack(dual_stack).build();
+    let params = params.map_err(|error| no_address(&error))?;
+    let endpoint = DefaultResolver::new().resolve_endpoint(&params).await;
+    endpoint.map(|endpoint| endpoint.url().to_owned()).map_err(|error| no_address(&*error))
+}
+
+fn no_address(error: &(dyn std::error::Error + 'static)) -> TokenError {
+    TokenError::Configuration { problem: format!("the API of the registry has no address: {error}") }
+}
+
 /// The API's endpoint in a partition that the SDK does not know, built as in all others
 /// (<https://docs.aws.amazon.com/general/latest/gr/ecr.html>).
 fn url_in_added_partition(registry: &Registry) -> Option<String> {
@@ -97,7 +127,39 @@ fn check(url: &str) -> Result<(), TokenError> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::Mint;
     use super::*;
+    use crate::clock::system_time;
+    use crate::environment::Environment;
+
+    /// The address for `host` in an environment without any file of the SDK's.
+    fn address(host: &str, variables: &[(&str, &str)]) -> String {
+        let none = [("AWS_CONFIG_FILE", "/dev/null"), ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")];
+        let environment = Environment::from_map(none.into_iter().chain(variables.iter().copied()));
+        let mint = Mint::new(environment, Duration::from_secs(10), system_time);
+        mint.endpoint(&Registry::parse(host).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn addresses_are_aws_s_own_unless_others_are_configured() {
+        for (host, expected) in [
+            ("000000000001.dkr.ecr.eu-west-1.amazonaws.com", "https://api.ecr.eu-west-1.amazonaws.com"),
+            ("000000000001.dkr.ecr-fips.us-east-1.amazonaws.com", "https://ecr-fips.us-east-1.amazonaws.com"),
+            ("000000000001.dkr-ecr.eu-west-1.on.aws", "https://ecr.eu-west-1.api.aws"),
+            (
+                "000000000001.dkr.ecr.cn-north-1.amazonaws.com.cn",
+                "https://api.ecr.cn-north-1.amazonaws.com.cn",
+            ),
+            ("public.ecr.aws", "https://api.ecr-public.us-east-1.amazonaws.com"),
+        ] {
+            assert_eq!(address(host, &[]), expected);
+        }
+        let configured = "https://vpce-1.api.ecr.us-east-1.vpce.amazonaws.com";
+        let variables = [("AWS_ENDPOINT_URL_ECR", configured)];
+        assert_eq!(address("000000000001.dkr.ecr.us-east-1.amazonaws.com", &variables), configured);
+    }
 
     #[test]
     fn endpoints_are_secure_or_on_this_machine() {

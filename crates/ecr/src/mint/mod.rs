@@ -92,6 +92,14 @@ impl Mint {
         self.run(target, |call| call.run(call.caller()))
     }
 
+    /// The address of the API that is asked for a token of `registry`. Nobody is asked for it.
+    ///
+    /// # Errors
+    /// If one is configured that cannot be used.
+    pub fn endpoint(&self, registry: &Registry) -> Result<String, TokenError> {
+        self.run(Target::Registry(registry.clone()), |call| call.run(call.endpoint()))
+    }
+
     fn run<T: Send + 'static>(
         &self,
         target: Target,

@@ -2,6 +2,7 @@
 
 mod error;
 mod kind;
+mod stated_expiry;
 
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
@@ -10,6 +11,7 @@ use secrecy::SecretString;
 
 pub use self::error::{Attempt, AwsFailure, TokenError};
 pub use self::kind::FailureKind;
+pub use self::stated_expiry::stated_expiry;
 use crate::registry::Registry;
 
 /// How long tokens of Amazon ECR live at most
