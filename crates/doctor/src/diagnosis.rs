@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::checks::{self, runner};
+use crate::checks::{self, pulls, runner};
 use crate::context::{Known, known};
 use crate::report::{Check, Context, Definition, Report, Section};
 use crate::surroundings::Surroundings;
@@ -16,16 +16,16 @@ const GROUP_DEADLINE: Duration = Duration::from_secs(60);
 
 /// A group of checks that is carried out.
 struct Group<'a> {
-    definitions: &'static [&'static Definition],
+    definitions: Vec<&'static Definition>,
     checks: Pin<Box<dyn Future<Output = Vec<Check>> + Send + 'a>>,
 }
 
 impl<'a> Group<'a> {
     fn new(
-        definitions: &'static [&'static Definition],
+        definitions: impl AsRef<[&'static Definition]>,
         checks: impl Future<Output = Vec<Check>> + Send + 'a,
     ) -> Self {
-        Self { definitions, checks: Box::pin(checks) }
+        Self { definitions: definitions.as_ref().to_vec(), checks: Box::pin(checks) }
     }
 }
 
@@ -51,11 +51,19 @@ async fn of_runner(surroundings: &Surroundings) -> Vec<Check> {
     carried_out(vec![
         Group::new(runner::DEFINITIONS, runner::checks(&facts)),
         Group::new(runner::RISKS, async { runner::risks(&facts) }),
-        // Identity, images and recorded failures of the runner:
-        // Group::new(identity::DEFINITIONS, async { identity::checks(facts.puller().await).await }),
-        // Group::new(images::DEFINITIONS, async { images::checks(facts.puller().await, facts.choices().await).await }),
+        Group::new(pulls::definitions(Context::Runner), of_pulls(&facts)),
     ])
     .await
+}
+
+async fn of_pulls(facts: &runner::Facts<'_>) -> Vec<Check> {
+    match facts.puller() {
+        _ if !facts.surroundings.asked.starts_programs => {
+            pulls::skipped(Context::Runner, "nobody is to be asked")
+        }
+        None => pulls::skipped(Context::Runner, "it is not known who pulls, see above"),
+        Some(puller) => pulls::checks(puller, facts.choices()).await,
+    }
 }
 
 async fn of_job_host(_surroundings: &Surroundings) -> Vec<Check> {

@@ -19,3 +19,4 @@ pub mod report;
 pub mod service;
 pub mod setup_runner;
 pub mod surroundings;
+mod timestamp;

@@ -14,9 +14,28 @@ pub enum SetupError {
     /// The further root certificates cannot be used.
     #[error("the file of root certificates holds none that can be used")]
     Roots,
+    /// The file that AWS_CA_BUNDLE names cannot be read.
+    #[error("cannot read {path}, which AWS_CA_BUNDLE names: {reason}")]
+    Bundle {
+        /// The file.
+        path: String,
+        /// What the system says.
+        reason: String,
+    },
     /// The HTTP client cannot be made.
     #[error("cannot make an HTTP client: {0}")]
     Client(String),
+}
+
+impl SetupError {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Bundle { .. } => Some("unset AWS_CA_BUNDLE, or name a file in PEM format".to_owned()),
+            _ => None,
+        }
+    }
 }
 
 /// Why it cannot be told what an image is.

@@ -1,5 +1,6 @@
 //! The HTTP client: whom it trusts, where it may go, and how long it waits.
 
+use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ const NEVER_PROXIED: &str = "localhost,127.0.0.0/8,::1,169.254.0.0/16,fe80::/10"
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 
+/// The longest file of root certificates, in bytes.
+const MAX_BUNDLE_BYTES: u64 = 4 * 1024 * 1024;
+
 /// What a client is made from.
 #[derive(Clone, Default)]
 pub struct Options {
@@ -25,6 +29,30 @@ pub struct Options {
     pub realm_hosts: Vec<String>,
     /// How long one image may take, all its requests together; 30 seconds if not given.
     pub deadline: Option<Duration>,
+}
+
+impl Options {
+    /// Proxy and certificates as the variables of a process say, by the names that ecru knows elsewhere too.
+    ///
+    /// # Errors
+    /// If AWS_CA_BUNDLE names a file that cannot be read.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SetupError> {
+        let first = |names: &[&str]| names.iter().find_map(|name| variable(name));
+        let proxy = first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+            .map(|url| Proxy { url, exceptions: first(&["NO_PROXY", "no_proxy"]).unwrap_or_default() });
+        let further_roots = variable("AWS_CA_BUNDLE").map(bundle).transpose()?;
+        Ok(Self { proxy, further_roots, ..Self::default() })
+    }
+}
+
+fn bundle(path: String) -> Result<Vec<u8>, SetupError> {
+    let mut content = Vec::new();
+    let read =
+        std::fs::File::open(&path).and_then(|file| file.take(MAX_BUNDLE_BYTES).read_to_end(&mut content));
+    match read {
+        Ok(_) => Ok(content),
+        Err(error) => Err(SetupError::Bundle { path, reason: error.to_string() }),
+    }
 }
 
 /// A proxy. Its address may hold a password, so there is no `Debug`.
@@ -92,6 +120,19 @@ mod tests {
         assert!(with_proxy("http://127.0.0.1:9").is_ok());
         let refused = with_proxy("://s3cr3t").unwrap_err().to_string();
         assert!(!refused.contains("s3cr3t"), "{refused}");
+    }
+
+    #[test]
+    fn variables_name_proxy_and_roots() {
+        let from = |variables: &[(&str, &str)]| {
+            let owned = |(_, value): &(&str, &str)| (*value).to_owned();
+            Options::from_variables(|name| variables.iter().find(|(other, _)| *other == name).map(owned))
+        };
+        let options = from(&[("https_proxy", "http://127.0.0.1:9"), ("NO_PROXY", "example.org")]).unwrap();
+        assert!(options.proxy.is_some_and(|proxy| proxy.exceptions == "example.org"));
+        assert!(from(&[]).unwrap().proxy.is_none());
+        let missing = from(&[("AWS_CA_BUNDLE", "/nonexistent/ca.pem")]).err().unwrap();
+        assert!(missing.to_string().contains("/nonexistent/ca.pem") && missing.hint().is_some());
     }
 
     #[test]

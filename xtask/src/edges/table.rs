@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Row] = &[
     Row { of: "ecru-registry", may_use: &["ecru-docker"], tests_may_use: TEST_CRATES },
     Row {
         of: "ecru-doctor",
-        may_use: &["ecru-ecr", "ecru-docker", "ecru-gitlab"],
+        may_use: &["ecru-ecr", "ecru-docker", "ecru-gitlab", "ecru-registry", "ecru-executor"],
         tests_may_use: TEST_CRATES,
     },
     // Not even its tests use our clients: a mistake that both sides share would hide itself.

@@ -4,6 +4,11 @@
 //! function that gives the checks; those that wait for others are `async`. `diagnosis` runs the groups of a context at
 //! the same time and puts the checks into the order of [`of`].
 
+pub mod failures;
+pub mod identity;
+pub mod images;
+pub mod job;
+pub mod pulls;
 pub mod runner;
 
 use crate::report::{Context, Definition};
@@ -11,12 +16,12 @@ use crate::report::{Context, Definition};
 /// The catalogue of a context, in the order in which it is read: causes before what follows from them.
 #[must_use]
 pub fn of(context: Context) -> Vec<&'static Definition> {
-    let groups: &[&[&Definition]] = match context {
-        Context::Runner => &[runner::DEFINITIONS, runner::RISKS],
-        Context::JobHost => &[],
-        Context::Job => &[],
-    };
-    groups.concat()
+    let pulls = pulls::definitions(context);
+    match context {
+        Context::Runner => [runner::DEFINITIONS, &pulls, runner::RISKS].concat(),
+        Context::JobHost => Vec::new(),
+        Context::Job => pulls,
+    }
 }
 
 /// All definitions.

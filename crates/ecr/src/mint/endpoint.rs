@@ -146,7 +146,10 @@ mod tests {
     fn addresses_are_aws_s_own_unless_others_are_configured() {
         for (host, expected) in [
             ("000000000001.dkr.ecr.eu-west-1.amazonaws.com", "https://api.ecr.eu-west-1.amazonaws.com"),
-            ("000000000001.dkr.ecr-fips.us-east-1.amazonaws.com", "https://ecr-fips.us-east-1.amazonaws.com"),
+            (
+                "000000000001.dkr.ecr-fips.us-east-1.amazonaws.com",
+                "https://api.ecr-fips.us-east-1.amazonaws.com",
+            ),
             ("000000000001.dkr-ecr.eu-west-1.on.aws", "https://ecr.eu-west-1.api.aws"),
             (
                 "000000000001.dkr.ecr.cn-north-1.amazonaws.com.cn",

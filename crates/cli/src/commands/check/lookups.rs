@@ -1,11 +1,10 @@
 //! The registries' answers, many at a time.
 
 use std::collections::HashMap;
-use std::io::Read as _;
 use std::sync::Arc;
 
 use ecru_gitlab::config_toml::RunnerConfig;
-use ecru_registry::{ImageFacts, Login, LookupError, Options, Proxy, RegistryClient, SetupError};
+use ecru_registry::{ImageFacts, Login, LookupError, Options, RegistryClient, SetupError};
 use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -20,9 +19,6 @@ use crate::terminal::Screen;
 /// How many images are asked for at a time. Registries allow thousands of requests a second; more than this wins
 /// nothing where an answer takes some milliseconds.
 const AT_A_TIME: usize = 24;
-
-/// The longest file of root certificates, in bytes.
-const MAX_BUNDLE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Asks for every image once. Two entries for one image that send the same credentials share the answer.
 pub(super) async fn look_up(
@@ -111,30 +107,10 @@ fn question(image: &CheckedImage) -> Result<Option<Question>, LookupError> {
 
 /// Proxy and certificates from the same variables as elsewhere in ecru.
 fn options(runner: &RunnerConfig, outside: &Outside) -> Result<Options, CommandError> {
-    let first = |names: &[&str]| names.iter().find_map(|name| outside.text(name)).map(str::to_owned);
-    let proxy = first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
-        .map(|url| Proxy { url, exceptions: first(&["NO_PROXY", "no_proxy"]).unwrap_or_default() });
-    Ok(Options {
-        proxy,
-        further_roots: outside.text("AWS_CA_BUNDLE").map(bundle).transpose()?,
-        // A GitLab of one's own gives the tokens for its registry.
-        realm_hosts: host_of(&runner.url).map(str::to_owned).into_iter().collect(),
-        deadline: None,
-    })
-}
-
-fn bundle(path: &str) -> Result<Vec<u8>, CommandError> {
-    let mut content = Vec::new();
-    let read =
-        std::fs::File::open(path).and_then(|file| file.take(MAX_BUNDLE_BYTES).read_to_end(&mut content));
-    match read {
-        Ok(_) => Ok(content),
-        Err(error) => Err(CommandError::new(
-            exit_code::BAD_CONFIGURATION,
-            format!("cannot read {path}, which AWS_CA_BUNDLE names: {error}"),
-        )
-        .hint("unset AWS_CA_BUNDLE, or name a file in PEM format")),
-    }
+    let options = Options::from_variables(|name| outside.text(name).map(str::to_owned))
+        .map_err(|error| setup_failure(&error))?;
+    // A GitLab of one's own gives the tokens for its registry.
+    Ok(Options { realm_hosts: host_of(&runner.url).map(str::to_owned).into_iter().collect(), ..options })
 }
 
 fn host_of(url: &str) -> Option<&str> {
@@ -145,5 +121,5 @@ fn host_of(url: &str) -> Option<&str> {
 }
 
 fn setup_failure(error: &SetupError) -> CommandError {
-    CommandError::from_error(exit_code::BAD_CONFIGURATION, error)
+    CommandError::from_error(exit_code::BAD_CONFIGURATION, error).maybe_hint(error.hint())
 }

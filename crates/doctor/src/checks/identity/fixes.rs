@@ -1,0 +1,202 @@
+//! What puts an identity right, as a command or as lines.
+
+use std::path::Path;
+
+use ecru_ecr::config::SYSTEM_FILE;
+use ecru_ecr::identity::MachineFiles;
+use ecru_ecr::read_limited;
+use ecru_ecr::registry::Registry;
+use ecru_ecr::token::{AwsFailure, FailureKind, TokenError};
+use serde_json::json;
+
+use super::{Asked, View};
+use crate::iam_policy;
+use crate::report::{Check, Context, Fix};
+
+/// The longest file that is looked at to know the instance, in bytes.
+const MAX_TAG_BYTES: usize = 256;
+
+/// `check` with everything that is known about `error`: what was tried, and what helps.
+pub(super) fn described(view: &View<'_>, check: Check, error: &TokenError) -> Check {
+    let attempts = error.attempts().iter().map(|attempt| format!("{}: {}", attempt.source, attempt.reason));
+    let check = attempts.fold(check, Check::seen);
+    let fixes = of(view, error);
+    let check = match error.hint() {
+        Some(hint) if fixes.is_empty() => check.seen(format!("hint: {hint}")),
+        _ => check,
+    };
+    fixes.into_iter().fold(check, Check::fix)
+}
+
+fn of(view: &View<'_>, error: &TokenError) -> Vec<Fix> {
+    match error {
+        TokenError::ExpiredLogin { profile, .. } => vec![login(view, profile)],
+        TokenError::AccessDenied { failure } if failure.operation.starts_with("AssumeRole") => {
+            trust(view, failure)
+        }
+        TokenError::AccessDenied { .. } => vec![token_policy(view)],
+        TokenError::ClockSkew { .. } => vec![command("timedatectl set-ntp true")],
+        _ => match error.kind() {
+            FailureKind::HopLimit => [vec![hop_limit()], identity(view)].concat(),
+            FailureKind::TimedOut if error.to_string().contains("instance metadata service") => {
+                vec![hop_limit()]
+            }
+            FailureKind::NoIdentity => identity(view),
+            FailureKind::BrokenIdentity => vec![as_puller(view, "aws sts get-caller-identity")],
+            _ => Vec::new(),
+        },
+    }
+}
+
+/// The rule of ecru's configuration that says which identity is meant.
+pub(super) fn rule(view: &View<'_>, setting: &str) -> Fix {
+    let pattern = match view.registries {
+        [one] => one.registry.host(),
+        _ => "*".to_owned(),
+    };
+    ecru_config(view.puller.context, &format!("[[registry]]\nmatch = \"{pattern}\"\n{setting}"))
+}
+
+/// Lines for ecru's configuration, which a job cannot write where the system's is.
+pub(crate) fn ecru_config(context: Context, lines: &str) -> Fix {
+    let place = match context {
+        Context::Runner | Context::JobHost => SYSTEM_FILE,
+        Context::Job => "~/.config/ecru/config.toml of the job's container",
+    };
+    Fix::Lines { place: place.to_owned(), lines: lines.to_owned() }
+}
+
+/// A profile that lets the role of the instance assume another one.
+pub(super) fn profile(view: &View<'_>, name: &str) -> Fix {
+    let home = view.puller.environment.home();
+    let default = home.as_deref().unwrap_or(Path::new("~")).join(".aws/config");
+    let place = view.puller.environment.path("AWS_CONFIG_FILE").unwrap_or(default);
+    let account = view.registries.iter().find_map(|asked| asked.registry.account()).unwrap_or("111122223333");
+    let header = if name == "default" { "[default]".to_owned() } else { format!("[profile {name}]") };
+    let lines = format!(
+        "{header}\nrole_arn = arn:aws:iam::{account}:role/ROLE\ncredential_source = Ec2InstanceMetadata"
+    );
+    Fix::Lines { place: place.display().to_string(), lines }
+}
+
+/// Something to change in the puller's variables; `what` says it.
+pub(super) fn other_settings(view: &View<'_>, what: &str) -> Fix {
+    let place = match view.puller.context {
+        Context::Runner | Context::JobHost => {
+            "the environment of the gitlab-runner service (`systemctl edit gitlab-runner`)"
+        }
+        Context::Job => "the variables of the job or of its project",
+    };
+    Fix::Lines { place: place.to_owned(), lines: what.to_owned() }
+}
+
+/// The line of the policy that lets a registry in.
+pub(super) fn permission(asked: &Asked) -> Option<Fix> {
+    let lines = match asked.registry.account() {
+        None => "[policy]\npublic = true".to_owned(),
+        Some(account) => {
+            format!(
+                "[policy]\naccounts = [\"{account}\"]  # beside those that are there\nregions = [\"{}\"]",
+                asked.registry.region()
+            )
+        }
+    };
+    Some(Fix::Lines { place: SYSTEM_FILE.to_owned(), lines })
+}
+
+fn command(command: &str) -> Fix {
+    Fix::Command { command: command.to_owned(), by_setup: false }
+}
+
+/// `command` with the home directory of the puller, where the SDK keeps what it is about.
+fn as_puller(view: &View<'_>, text: &str) -> Fix {
+    match (view.puller.context, view.puller.environment.home()) {
+        (Context::Runner, Some(home)) => command(&format!("HOME={} {text}", home.display())),
+        _ => command(text),
+    }
+}
+
+fn login(view: &View<'_>, profile: &str) -> Fix {
+    as_puller(view, &format!("aws sso login --profile {profile}"))
+}
+
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-IMDS-existing-instances.html>
+fn hop_limit() -> Fix {
+    command(&format!(
+        "aws ec2 modify-instance-metadata-options --instance-id {} --http-put-response-hop-limit 2",
+        instance().unwrap_or_else(|| "INSTANCE_ID".to_owned())
+    ))
+}
+
+/// The instance's name, which EC2 writes into the firmware's tables.
+fn instance() -> Option<String> {
+    let tag = read_limited(&MachineFiles::of_this_machine().asset_tag, MAX_TAG_BYTES).ok()??;
+    let tag = String::from_utf8(tag).ok()?.trim().to_owned();
+    let is_name = tag.starts_with("i-") && tag.bytes().skip(2).all(|byte| byte.is_ascii_hexdigit());
+    is_name.then_some(tag)
+}
+
+/// How a puller gets an identity at all.
+fn identity(view: &View<'_>) -> Vec<Fix> {
+    let registries = || view.registries.iter().map(|asked| asked.name.as_str()).collect::<Vec<_>>();
+    match view.puller.context {
+        Context::Runner | Context::JobHost => {
+            let registries = registries();
+            let registries = if registries.is_empty() { "REGISTRY".to_owned() } else { registries.join(" ") };
+            let instance = instance().unwrap_or_else(|| "INSTANCE_ID".to_owned());
+            vec![
+                command(&format!(
+                    "aws ec2 associate-iam-instance-profile --instance-id {instance} --iam-instance-profile \
+                     Name=INSTANCE_PROFILE"
+                )),
+                command(&format!("ecru setup runner --registry {registries} --aws-env AWS_PROFILE=PROFILE")),
+            ]
+        }
+        Context::Job => {
+            let account = view.registries.iter().find_map(|asked| asked.registry.account());
+            let account = account.unwrap_or("111122223333");
+            vec![Fix::Lines {
+                place: "the job in .gitlab-ci.yml".to_owned(),
+                lines: format!(
+                    "id_tokens:\n  ECRU_IDENTITY_TOKEN:\n    aud: sts.amazonaws.com\nvariables:\n  ECRU_ROLE_ARN: \
+                     arn:aws:iam::{account}:role/ROLE"
+                ),
+            }]
+        }
+    }
+}
+
+/// What the role's owner must say, and what the principal's must.
+fn trust(view: &View<'_>, failure: &AwsFailure) -> Vec<Fix> {
+    let roles: Vec<&str> =
+        view.identity.choice.selection.roles().iter().map(|role| role.arn.as_str()).collect();
+    let role = roles.first().copied().unwrap_or("ROLE");
+    if failure.operation != "AssumeRole" {
+        return vec![Fix::Lines {
+            place: format!("the trust policy of {role}"),
+            lines: "let the token's issuer in, for its `sub` and `aud`".to_owned(),
+        }];
+    }
+    let statement = json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": roles });
+    vec![
+        Fix::Lines { place: "a policy of the principal".to_owned(), lines: format!("{statement:#}") },
+        Fix::Lines {
+            place: format!("the trust policy of {role}"),
+            lines: format!(
+                "{:#}",
+                json!({
+                    "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "AWS": "PRINCIPAL_ARN" }
+                })
+            ),
+        },
+    ]
+}
+
+fn token_policy(view: &View<'_>) -> Fix {
+    let registries: Vec<Registry> = view.registries.iter().map(|asked| asked.registry.clone()).collect();
+    let principal = match &view.identity.caller {
+        Ok(caller) => format!("a policy of {}", super::principal(&caller.arn)),
+        Err(_) => "a policy of the principal".to_owned(),
+    };
+    Fix::Lines { place: principal, lines: format!("{:#}", iam_policy::pull_policy(&registries)) }
+}

@@ -1,0 +1,174 @@
+//! Whose rights are missing, and on what: accounts, actions, and caches that pull through.
+
+use ecru_docker::reference::ImageReference;
+use ecru_ecr::config::SYSTEM_FILE;
+use ecru_ecr::mint::Caller;
+use ecru_ecr::registry::Registry;
+use ecru_registry::{LookupError, MissingPermission};
+use serde_json::json;
+
+use super::catalogue::Catalogue;
+use super::{Answer, LookedUp, registry_of};
+use crate::checks::identity::Answers;
+use crate::iam_policy::{self, Purpose};
+use crate::report::{Check, Context, Fix};
+use crate::surroundings::Puller;
+
+/// What the first pull through a cache needs besides
+/// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-iam.html>).
+const OF_CACHES: [&str; 2] = ["ecr:BatchImportUpstreamImage", "ecr:CreateRepository"];
+
+/// The checks of the accounts whose images were asked for, each once.
+pub(super) fn accounts(
+    puller: &Puller,
+    catalogue: &'static Catalogue,
+    images: &[LookedUp],
+    answers: &Answers,
+) -> Vec<Check> {
+    let mut registries: Vec<Registry> = Vec::new();
+    for registry in images.iter().filter_map(|image| registry_of(puller, &image.choice.image)) {
+        if registry.account().is_some() && !registries.contains(&registry) {
+            registries.push(registry);
+        }
+    }
+    let of_registry = |registry: &Registry| {
+        let answers_of =
+            images.iter().filter(|image| registry_of(puller, &image.choice.image).as_ref() == Some(registry));
+        let all: Vec<&Answer> = answers_of.map(|image| &image.answer).collect();
+        account(puller, catalogue, registry, &all, answers.caller_for(registry)).about(registry.host())
+    };
+    registries.iter().map(of_registry).collect()
+}
+
+fn account(
+    puller: &Puller,
+    catalogue: &'static Catalogue,
+    registry: &Registry,
+    images: &[&Answer],
+    caller: Option<&Caller>,
+) -> Check {
+    let definition = &catalogue.account;
+    let account = registry.account().unwrap_or_default();
+    let Some(caller) = caller else {
+        return Check::skipped(definition, "it is not known who asks this registry");
+    };
+    if caller.account == account {
+        return Check::pass(definition).seen("it is the principal's own account");
+    }
+    let is_denied = images.iter().any(|image| matches!(image, Answer::Failed(LookupError::Denied { .. })));
+    let is_given = images.iter().any(|image| matches!(image, Answer::Exists(_)));
+    if is_denied {
+        let reason = format!(
+            "{} of account {} is used for the registry of account {account}, which does not let it in",
+            caller.arn, caller.account
+        );
+        let fixes = [role(puller, registry), repository_policy(registry, caller)];
+        return fixes.into_iter().fold(Check::fail(definition, reason), Check::fix);
+    }
+    let seen = format!("the principal is one of account {}", caller.account);
+    match is_given {
+        true => Check::pass(definition).seen(seen),
+        false => Check::skipped(definition, "none of its images was given or denied").seen(seen),
+    }
+}
+
+/// A rule by which a role of the registry's own account is assumed for it.
+fn role(puller: &Puller, registry: &Registry) -> Fix {
+    let account = registry.account().unwrap_or_default();
+    let partition = registry.partition().name();
+    let place = match puller.context {
+        Context::Runner | Context::JobHost => SYSTEM_FILE,
+        Context::Job => "~/.config/ecru/config.toml of the job's container",
+    };
+    Fix::Lines {
+        place: place.to_owned(),
+        lines: format!(
+            "[[registry]]\nmatch = \"{}\"\nrole_arn = \"arn:{partition}:iam::{account}:role/ecru-pull\"",
+            registry.host()
+        ),
+    }
+}
+
+/// The other way: the account lets the principal's account in
+/// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policy-examples.html>).
+fn repository_policy(registry: &Registry, caller: &Caller) -> Fix {
+    let partition = registry.partition().name();
+    let statement = json!({
+        "Sid": "Pull",
+        "Effect": "Allow",
+        "Principal": { "AWS": format!("arn:{partition}:iam::{}:root", caller.account) },
+        "Action": Purpose::Pull.repository_actions(),
+    });
+    Fix::Lines {
+        place: format!("the policies of the repositories of {}", registry.host()),
+        lines: format!("{:#}", json!({ "Version": "2012-10-17", "Statement": [statement] })),
+    }
+}
+
+/// What lets an image be pulled that was refused.
+pub(super) fn fixes(error: &LookupError, registry: Option<&Registry>, image: &str) -> Vec<Fix> {
+    let repository = repository_of(image);
+    match (error, registry) {
+        (LookupError::Denied { missing: Some(missing), .. }, Some(registry)) if is_of_cache(missing) => {
+            vec![pull_through(registry, &repository)]
+        }
+        (LookupError::Denied { missing: Some(missing), .. }, _) => vec![allow(missing)],
+        (LookupError::NoRepository { .. }, Some(registry)) if registry.account().is_some() => {
+            vec![caches_of(registry), pull_through(registry, &repository)]
+        }
+        (LookupError::LoginMissing, Some(registry)) => vec![Fix::Command {
+            command: format!("ecru setup runner --registry {}", registry.host()),
+            by_setup: true,
+        }],
+        _ => Vec::new(),
+    }
+}
+
+/// What else a refusal can mean.
+pub(super) fn remark(error: &LookupError, registry: Option<&Registry>, image: &str) -> Option<String> {
+    let registry = registry.filter(|registry| registry.account().is_some())?;
+    let repository = repository_of(image);
+    let prefix = repository.split('/').next().unwrap_or_default();
+    match error {
+        LookupError::Denied { missing: Some(missing), .. } if is_of_cache(missing) => Some(format!(
+            "it is pulled through a cache: the first pull makes the repository, and needs {}",
+            OF_CACHES.join(" and ")
+        )),
+        LookupError::NoRepository { .. } if repository.contains('/') => Some(format!(
+            "if `{prefix}` is the prefix of a pull-through cache of {registry}, the first pull makes the repository, \
+             and needs {}",
+            OF_CACHES.join(" and ")
+        )),
+        _ => None,
+    }
+}
+
+fn is_of_cache(missing: &MissingPermission) -> bool {
+    OF_CACHES.contains(&missing.action.as_str())
+}
+
+fn repository_of(image: &str) -> String {
+    ImageReference::parse(image).map(|image| image.repository().to_owned()).unwrap_or_default()
+}
+
+fn allow(missing: &MissingPermission) -> Fix {
+    let resource = missing.resource.as_deref().unwrap_or("*");
+    let statement = json!({ "Effect": "Allow", "Action": missing.action, "Resource": resource });
+    let principal = missing.principal.as_deref().unwrap_or("the principal");
+    Fix::Lines { place: format!("a policy of {principal}"), lines: format!("{statement:#}") }
+}
+
+fn pull_through(registry: &Registry, repository: &str) -> Fix {
+    let policy = iam_policy::policy(Purpose::PullThrough, &[registry.clone()], &[repository.to_owned()]);
+    Fix::Lines { place: "a policy of the principal".to_owned(), lines: format!("{policy:#}") }
+}
+
+/// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribePullThroughCacheRules.html>
+fn caches_of(registry: &Registry) -> Fix {
+    let command = format!(
+        "aws ecr describe-pull-through-cache-rules --registry-id {} --region {}",
+        registry.account().unwrap_or_default(),
+        registry.region()
+    );
+    Fix::Command { command, by_setup: false }
+}
