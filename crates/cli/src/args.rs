@@ -1,9 +1,13 @@
 //! The command line.
 
+mod doctor;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use doctor::{DoctorArgs, DoctorContext, DoctorFormat};
 
 /// Private Amazon ECR images in GitLab CI: proves, runs and explains.
 #[derive(Debug, Parser)]
@@ -27,6 +31,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Put ecru where GitLab Runner needs it: shows the changes as a diff, applies them, takes them back
     Setup(SetupArgs),
+    /// Say what is wrong with a runner, a job host or a job, and what puts it right
+    Doctor(DoctorArgs),
     /// Show the whole story on emulated AWS: two accounts, two regions, three contexts
     Demo(DemoArgs),
     /// Print a registry's password, for docker login, config.json or a CI/CD variable

@@ -10,6 +10,8 @@
 pub const OK: u8 = 0;
 /// `ecru check`: an image cannot be had, or a job cannot be read; what could not be checked is no failure.
 pub const CHECK_FAILED: u8 = 1;
+/// `ecru doctor`: a check failed; risks are no failures.
+pub const UNHEALTHY: u8 = 1;
 /// `ecru demo`: a step failed.
 pub const DEMO_STEP_FAILED: u8 = 1;
 /// `ecru explain`: nothing has credentials for the image, so that its pull is anonymous.
@@ -50,6 +52,8 @@ pub const CACHE_UNUSABLE: u8 = 93;
 pub const NOTHING_TO_SET_UP: u8 = 94;
 /// `ecru setup`: the changes could not be made, or not be taken back; the files are as they were.
 pub const SETUP_FAILED: u8 = 95;
+/// `ecru doctor`: this is neither a runner nor a job host nor a job.
+pub const NO_CONTEXT: u8 = 96;
 /// `ecru emulate -- COMMAND`: the command cannot be run, as shells say it.
 pub const COMMAND_NOT_RUN: u8 = 126;
 /// `ecru emulate -- COMMAND`: there is no such command, as shells say it.

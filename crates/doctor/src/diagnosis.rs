@@ -49,9 +49,10 @@ async fn section(known: Known, surroundings: &Surroundings) -> Section {
 async fn of_runner(surroundings: &Surroundings) -> Vec<Check> {
     let facts = runner::Facts::gather(surroundings);
     carried_out(vec![
-        Group::new(runner::DEFINITIONS, runner::checks(&facts)),
-        Group::new(runner::RISKS, async { runner::risks(&facts) }),
+        Group::new(runner::SETTINGS, runner::settings(&facts)),
         Group::new(pulls::definitions(Context::Runner), of_pulls(&facts)),
+        Group::new(runner::ANSWERS, runner::answers(&facts)),
+        Group::new(runner::RISKS, runner::risks(&facts)),
     ])
     .await
 }

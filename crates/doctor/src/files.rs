@@ -18,6 +18,25 @@ pub(crate) fn read_limited(path: &Path, limit: usize) -> io::Result<Option<Vec<u
     }
 }
 
+/// The last `limit` bytes of the regular file at `path`; `None` if there is no file.
+pub(crate) fn read_end(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
+    use std::io::{Seek as _, SeekFrom};
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mut file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(fd) => File::from(fd),
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    file.seek(SeekFrom::Start(metadata.len().saturating_sub(limit as u64)))?;
+    let mut content = Vec::new();
+    file.take(limit as u64).read_to_end(&mut content)?;
+    Ok(Some(content))
+}
+
 /// The content of an open file.
 pub(crate) fn content(fd: OwnedFd, limit: usize) -> io::Result<Vec<u8>> {
     let file = File::from(fd);

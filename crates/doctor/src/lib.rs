@@ -15,6 +15,7 @@ mod files;
 pub mod helper_runs;
 pub mod iam_policy;
 pub mod plan;
+pub mod program_output;
 pub mod report;
 pub mod service;
 pub mod setup_runner;

@@ -16,11 +16,15 @@ use crate::report::{Context, Definition};
 /// The catalogue of a context, in the order in which it is read: causes before what follows from them.
 #[must_use]
 pub fn of(context: Context) -> Vec<&'static Definition> {
-    let pulls = pulls::definitions(context);
+    let identity = identity::definitions(context);
+    let images = images::definitions(context);
+    let failures = failures::definitions(context);
     match context {
-        Context::Runner => [runner::DEFINITIONS, &pulls, runner::RISKS].concat(),
+        Context::Runner => {
+            [runner::SETTINGS, identity, runner::ANSWERS, images, failures, runner::RISKS].concat()
+        }
         Context::JobHost => Vec::new(),
-        Context::Job => pulls,
+        Context::Job => [identity, images, failures].concat(),
     }
 }
 

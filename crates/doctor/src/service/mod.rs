@@ -207,6 +207,12 @@ fn this_container(surroundings: &Surroundings<'_>, users: &Users) -> Result<Serv
     of_environment(surroundings.uid, variables, users, None, Kind::Container(orchestrator), evidence)
 }
 
+/// The home directories of the machine's accounts, as `/etc/passwd` has them.
+#[must_use]
+pub fn homes(root: &Path) -> Vec<PathBuf> {
+    Users::read(root).map(|users| users.homes()).unwrap_or_default()
+}
+
 /// The service that runs as `uid` with `variables`. Without HOME, gitlab-runner takes the folder of the account
 /// (`FixHOME` in its `helpers/cli`).
 fn of_environment(

@@ -38,6 +38,11 @@ impl Users {
         }
     }
 
+    /// The home directories of all accounts.
+    pub(super) fn homes(&self) -> Vec<PathBuf> {
+        self.accounts.iter().map(|account| account.home.clone()).collect()
+    }
+
     /// The folder of the user with this number. Root has one also in an image without accounts.
     pub(super) fn home_of(&self, uid: u32) -> Option<PathBuf> {
         let account = self.accounts.iter().find(|account| account.uid == uid);

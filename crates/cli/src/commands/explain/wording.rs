@@ -10,7 +10,7 @@ use ecru_gitlab::registry_auth::{
 use super::decision::{Explanation, Verdict, is_home_file};
 use super::helper_runs::HelperRun;
 use crate::args::PullContext;
-use crate::job::credentials::HELPER_DEADLINE;
+use ecru_doctor::helper_runs::HELPER_DEADLINE;
 
 /// The name of the program that was called.
 pub(super) fn program(call: &HelperCall) -> String {

@@ -1,6 +1,6 @@
 //! `ecru setup`: settings of other tools, as a plan, a diff, and changes that can be taken back.
 
-mod runner;
+pub(super) mod runner;
 mod text;
 
 use crate::args::{SetupArgs, SetupTarget};

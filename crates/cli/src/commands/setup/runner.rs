@@ -24,7 +24,8 @@ const STATE: &str = "/var/lib/ecru/setup";
 /// How often a plan is made again because somebody changed a file meanwhile.
 const ATTEMPTS: usize = 50;
 
-pub(super) fn run(args: &SetupRunnerArgs, outside: &Outside) -> Result<u8, CommandError> {
+/// Sets up; the exit code says whether everything is as it should be.
+pub(in crate::commands) fn run(args: &SetupRunnerArgs, outside: &Outside) -> Result<u8, CommandError> {
     let state = state(args, outside)?;
     let machine = Machine { root: &args.root, state: &state };
     if args.undo {

@@ -11,10 +11,13 @@ use ecru_ecr::environment::Environment;
 use ecru_gitlab::config_toml::{ConfigToml, RunnerConfig};
 use ecru_gitlab::registry_auth::{
     self, AllCredentials, FileContent, HOME_FILES, HomeFile, Inputs, Outcome, Resolution, Runner,
+    RunnerVersion,
 };
 use ecru_gitlab::variables::{self, DOCKER_AUTH_CONFIG};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::OnceCell;
+
+use super::version;
 
 use crate::files::read_limited;
 use crate::helper_runs::{HELPER_DEADLINE, HelperRuns, Question};
@@ -24,6 +27,9 @@ use crate::surroundings::{ImageChoice, Puller, Surroundings};
 
 /// The longest configuration file; the runner has no limit.
 const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
+
+/// How many other accounts' files are looked at; machines with a directory service have thousands of accounts.
+const MAX_OTHER_HOMES: usize = 16;
 
 /// Variables with paths of files that AWS's SDK or ecru reads.
 const PATH_VARIABLES: [&str; 5] = [
@@ -46,7 +52,10 @@ pub struct Facts<'a> {
     pub runners: Vec<RunnerConfig>,
     /// The files in the service's home directory that Docker's settings can be in.
     pub home_files: Vec<HomeFile>,
+    /// Docker's settings in the home directories of other accounts, as absolute paths of the machine.
+    pub other_homes: Vec<(PathBuf, SecretString)>,
     puller: Option<Result<Puller, ConfigError>>,
+    version: OnceCell<Result<RunnerVersion, String>>,
     resolved: OnceCell<Resolved>,
 }
 
@@ -83,7 +92,9 @@ impl<'a> Facts<'a> {
             config_text: FileContent::NotFound,
             runners: Vec::new(),
             home_files: Vec::new(),
+            other_homes: Vec::new(),
             puller: None,
+            version: OnceCell::new(),
             resolved: OnceCell::new(),
         };
         if let Ok(service) = &facts.service {
@@ -97,6 +108,7 @@ impl<'a> Facts<'a> {
                 })
                 .collect();
             facts.runners = chosen_runners(&facts.config_text, asked.runner.as_deref());
+            facts.other_homes = other_homes(surroundings, service);
             facts.puller = Some(facts.puller_of(service));
         }
         facts
@@ -114,10 +126,22 @@ impl<'a> Facts<'a> {
         self.puller.as_ref()?.as_ref().err()
     }
 
-    /// The rules that count.
+    /// The version of the runner, or why it is not known: the one that was given, else the program's own.
+    pub async fn version(&self) -> &Result<RunnerVersion, String> {
+        self.version
+            .get_or_init(|| async {
+                match self.surroundings.asked.runner_version {
+                    Some(version) => Ok(version),
+                    None => version::of_program(self).await,
+                }
+            })
+            .await
+    }
+
+    /// A variable of the service that is set and not empty.
     #[must_use]
-    pub fn rules(&self) -> Runner {
-        self.surroundings.asked.runner_version.map(Runner::of_version).unwrap_or_default()
+    pub fn variable_of_service(&self, name: &str) -> Option<&str> {
+        self.service.as_ref().ok()?.variables.get(name)
     }
 
     /// The credentials for each image that was asked for. Of runners that would send different ones, each has an entry.
@@ -131,7 +155,9 @@ impl<'a> Facts<'a> {
     pub async fn resolved(&self) -> &Resolved {
         self.resolved
             .get_or_init(|| async {
-                let question = self.resolution();
+                let rules =
+                    self.version().await.as_ref().copied().map(Runner::of_version).unwrap_or_default();
+                let question = self.resolution(rules);
                 tokio::task::spawn_blocking(move || question.resolved())
                     .await
                     .unwrap_or_else(|_| Resolved { sources: Vec::new(), helpers: HelperRuns::new(None) })
@@ -153,7 +179,7 @@ impl<'a> Facts<'a> {
         folders.map(|folder| self.surroundings.place_of(folder)).collect()
     }
 
-    fn resolution(&self) -> ToResolve {
+    fn resolution(&self, rules: Runner) -> ToResolve {
         let mut sources: Vec<(Vec<String>, Option<SecretString>)> = Vec::new();
         for runner in &self.runners {
             let value = Self::docker_auth_config(runner);
@@ -168,7 +194,7 @@ impl<'a> Facts<'a> {
             sources.push((Vec::new(), None));
         }
         ToResolve {
-            rules: self.rules(),
+            rules,
             sources,
             home_files: self.home_files.clone(),
             images: self.surroundings.asked.images.clone(),
@@ -176,11 +202,15 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// The environment of the service's children, whose paths are places of this machine.
+    #[must_use]
+    pub fn environment(&self) -> Option<Environment> {
+        let service = self.service.as_ref().ok()?;
+        Some(environment_of(service, self.surroundings))
+    }
+
     fn caller(&self) -> Option<Caller> {
-        let environment = self.puller().map(|puller| puller.environment.of_child()).or_else(|| {
-            let service = self.service.as_ref().ok()?;
-            Some(environment_of(service, self.surroundings).of_child())
-        })?;
+        let environment = self.environment()?.of_child();
         self.surroundings.asked.starts_programs.then(|| Caller {
             path: std::env::join_paths(self.search_path()).unwrap_or_default(),
             environment,
@@ -203,20 +233,44 @@ impl<'a> Facts<'a> {
 
     /// The registries of ECR that the runner's files name, and those of ecru's configuration.
     fn registries(&self, config: &Config) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        let documents = self.documents();
-        let keys = documents
-            .iter()
-            .flat_map(|document| document.auths.keys().chain(document.credential_helpers.keys()));
-        let configured = config.registries().iter().map(ecru_ecr::registry::Registry::host);
-        for name in keys.cloned().chain(configured) {
-            let host = registry_auth::registry_path(&name);
-            let host = host.split('/').next().unwrap_or_default().to_owned();
-            if config.registry(&host).is_ok() && !names.contains(&host) {
-                names.push(host);
+        let mut names = self.named_in_files(config);
+        for registry in config.registries() {
+            if !names.contains(&registry.host()) {
+                names.push(registry.host());
             }
         }
         names
+    }
+
+    fn named_in_files(&self, config: &Config) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for document in self.documents() {
+            for key in document.auths.keys().chain(document.credential_helpers.keys()) {
+                let path = registry_auth::registry_path(key);
+                let host = path.split('/').next().unwrap_or_default().to_owned();
+                if config.registry(&host).is_ok() && !names.contains(&host) {
+                    names.push(host);
+                }
+            }
+        }
+        names
+    }
+
+    /// The registries of ECR that the runner's files name: hosts, and aliases of ecru's configuration.
+    #[must_use]
+    pub fn named_registries(&self) -> Vec<String> {
+        match self.puller() {
+            Some(puller) => self.named_in_files(&puller.config),
+            None => self.named_in_files(&Config::default()),
+        }
+    }
+
+    /// Whether every registry that is known to be wanted is named by a source, so that what else stands there in vain
+    /// does no harm.
+    #[must_use]
+    pub fn is_covered(&self) -> bool {
+        let (wanted, named) = (self.wanted_registries(), self.named_registries());
+        !named.is_empty() && wanted.iter().all(|registry| named.contains(registry))
     }
 
     /// The documents with Docker's settings that can be read.
@@ -263,6 +317,22 @@ fn content_of(surroundings: &Surroundings, path: &Path) -> FileContent {
         }
         Err(error) => FileContent::ReadFailed(error.to_string()),
     }
+}
+
+/// `.docker/config.json` of accounts whose home directory the runner does not read.
+fn other_homes(surroundings: &Surroundings, service: &Service) -> Vec<(PathBuf, SecretString)> {
+    let mut homes = service::homes(&surroundings.root);
+    homes.push(PathBuf::from("/root"));
+    homes.extend(surroundings.environment.home().filter(|_| surroundings.is_this_machine()));
+    homes.sort();
+    homes.dedup();
+    homes.retain(|home| *home != service.home);
+    let files = homes.into_iter().map(|home| home.join(HOME_FILES[0]));
+    let read = files.filter_map(|path| match content_of(surroundings, &path) {
+        FileContent::Text(text) => Some((path, text)),
+        _ => None,
+    });
+    read.take(MAX_OTHER_HOMES).collect()
 }
 
 fn chosen_runners(text: &FileContent, name: Option<&str>) -> Vec<RunnerConfig> {

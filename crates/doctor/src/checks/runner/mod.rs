@@ -1,25 +1,98 @@
 //! The runner: its service, its files, its helpers, and which credentials it would send.
 
+mod answers;
+mod auth_config;
+mod aws_keys;
+mod config_toml;
+mod docker_config;
 mod facts;
+mod helper_program;
+mod mistakes;
+mod openness;
+mod remedy;
 mod service;
+mod settings;
+mod version;
 
-pub use facts::Facts;
+pub use facts::{Facts, Resolved, ResolvedSources};
+pub use mistakes::{Kind as MistakeKind, Mistake, mistake};
+pub use remedy::SetupRunner;
 
 use crate::report::{Check, Definition};
 
-/// What decides whether pulls work.
-pub static DEFINITIONS: &[&Definition] = &[&service::FOUND];
+/// What can be seen without asking anybody but the machine: it comes before the identity's checks.
+pub static SETTINGS: &[&Definition] = &[
+    &service::FOUND,
+    &version::SUPPORTED,
+    &config_toml::READABLE,
+    &config_toml::VALID,
+    &config_toml::SELECTED,
+    &config_toml::ENVIRONMENT,
+    &auth_config::PLACE,
+    &auth_config::WELL_FORMED,
+    &docker_config::WELL_FORMED,
+    &docker_config::PLACE,
+    &settings::ECRU,
+    &settings::MEMBERS,
+    &settings::KEYS,
+    &settings::NAMED,
+    &helper_program::FOUND,
+    &helper_program::EXECUTABLE,
+    &helper_program::ARCHITECTURE,
+    &aws_keys::REACH_HELPER,
+];
+
+/// What helpers answer, and what follows from it: it comes behind the identity's checks.
+pub static ANSWERS: &[&Definition] =
+    &[&version::ALLOWS_HELPERS, &answers::IN_TIME, &answers::LISTED, &answers::KEPT, &answers::CREDENTIALS];
 
 /// What others can misuse, or what breaks later.
-pub static RISKS: &[&Definition] = &[];
+pub static RISKS: &[&Definition] = &[
+    &answers::SHADOWED,
+    &auth_config::DOCKER_CLI,
+    &helper_program::OWNER,
+    &openness::PULL_POLICY,
+    &openness::PRIVILEGED,
+    &openness::ENGINE_SOCKET,
+    &openness::HOST_NETWORK,
+];
 
-/// Carries out the checks of [`DEFINITIONS`].
-pub async fn checks(facts: &Facts<'_>) -> Vec<Check> {
-    vec![service::found(facts)]
+/// Carries out the checks of [`SETTINGS`].
+pub async fn settings(facts: &Facts<'_>) -> Vec<Check> {
+    let mut checks = vec![service::found(facts)];
+    checks.push(version::supported(facts).await);
+    if facts.service.is_err() {
+        return checks;
+    }
+    checks.extend(config_toml::checks(facts));
+    checks.extend(auth_config::place(facts));
+    checks.extend(auth_config::well_formed(facts));
+    checks.extend(docker_config::checks(facts));
+    checks.extend(settings::checks(facts));
+    checks.extend(helper_program::checks(facts));
+    checks.push(aws_keys::reach_helper(facts).await);
+    checks
+}
+
+/// Carries out the checks of [`ANSWERS`].
+pub async fn answers(facts: &Facts<'_>) -> Vec<Check> {
+    if facts.service.is_err() {
+        return Vec::new();
+    }
+    let resolved = facts.resolved().await;
+    let mut checks = version::allows_helpers(facts, resolved);
+    checks.extend(answers::checks(facts, resolved));
+    checks
 }
 
 /// Carries out the checks of [`RISKS`].
-#[must_use]
-pub fn risks(_facts: &Facts<'_>) -> Vec<Check> {
-    Vec::new()
+pub async fn risks(facts: &Facts<'_>) -> Vec<Check> {
+    if facts.service.is_err() {
+        return Vec::new();
+    }
+    let mut checks = answers::shadowed(facts, facts.resolved().await);
+    checks.extend(auth_config::docker_cli(facts));
+    checks.extend(helper_program::owners(facts));
+    checks.extend(openness::checks(facts));
+    checks
 }

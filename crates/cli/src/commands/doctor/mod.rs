@@ -1,0 +1,135 @@
+//! `ecru doctor`: what is wrong in the context that this machine is, and what puts it right.
+
+mod fix;
+mod json;
+mod junit;
+mod text;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use ecru_doctor::diagnosis::diagnosis;
+use ecru_doctor::report::{Context, Report};
+use ecru_doctor::surroundings::{Asked, Surroundings};
+use ecru_ecr::clock::system_time;
+use ecru_gitlab::registry_auth::VersionError;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{DoctorArgs, DoctorContext, DoctorFormat};
+use crate::error::CommandError;
+use crate::exit_code;
+use crate::outside::Outside;
+use crate::terminal::printable;
+
+/// Looks, puts right what it is told to, looks again; the exit code says whether a check failed.
+pub(super) async fn run(
+    args: &DoctorArgs,
+    outside: &Outside,
+    cancelled: &CancellationToken,
+) -> Result<u8, CommandError> {
+    ecru_helper::harden_process();
+    let surroundings = surroundings(args, outside)?;
+    let Some(mut report) = cancelled.run_until_cancelled(diagnosis(&surroundings)).await else {
+        return Ok(exit_code::INTERRUPTED);
+    };
+    if args.fix && report.first_error().is_some() {
+        say(&rendered(&report, args.format));
+        fix::carry_out(&report, args, &surroundings, outside)?;
+        let Some(again) = cancelled.run_until_cancelled(diagnosis(&surroundings)).await else {
+            return Ok(exit_code::INTERRUPTED);
+        };
+        report = again;
+    }
+    if report.sections.is_empty() {
+        return Err(CommandError::new(
+            exit_code::NO_CONTEXT,
+            "this is neither a runner nor a job host nor a job: there is no gitlab-runner service, no Docker engine, and \
+             CI_JOB_ID is not set",
+        )
+        .hint("run this where gitlab-runner runs, or say what to look at with --context runner"));
+    }
+    say(&rendered(&report, args.format));
+    Ok(if report.first_error().is_some() { exit_code::UNHEALTHY } else { exit_code::OK })
+}
+
+fn rendered(report: &Report, format: DoctorFormat) -> String {
+    match format {
+        DoctorFormat::Text => printable(&text::text(report)),
+        DoctorFormat::Json => format!("{:#}\n", json::document(report)),
+        DoctorFormat::Junit => junit::junit(report),
+    }
+}
+
+/// A reader that went away has seen what it wanted.
+fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn surroundings(args: &DoctorArgs, outside: &Outside) -> Result<Surroundings, CommandError> {
+    let runner_version = args.runner_version.as_deref().map(str::parse).transpose();
+    let runner_version = runner_version.map_err(|error: VersionError| {
+        CommandError::from_error(exit_code::BAD_CONFIGURATION, &error).maybe_hint(error.hint())
+    })?;
+    let root = std::path::absolute(&args.root).map_err(|error| not_there(&args.root, &error.to_string()))?;
+    if !root.is_dir() {
+        return Err(not_there(&args.root, "it is no folder"));
+    }
+    Ok(Surroundings {
+        environment: outside.environment(),
+        uid: rustix::process::geteuid().as_raw(),
+        clock: system_time,
+        asked: Asked {
+            contexts: args.contexts.iter().map(|context| context_of(*context)).collect(),
+            config: args.config.as_deref().map(|path| path_of_machine(&root, path)).transpose()?,
+            home: args.home.as_deref().map(|path| path_of_machine(&root, path)).transpose()?,
+            runner: args.runner.clone(),
+            runner_version,
+            images: args.images.clone(),
+            starts_programs: !args.no_exec,
+        },
+        root,
+    })
+}
+
+fn context_of(context: DoctorContext) -> Context {
+    match context {
+        DoctorContext::Runner => Context::Runner,
+        DoctorContext::JobHost => Context::JobHost,
+        DoctorContext::Job => Context::Job,
+    }
+}
+
+/// A path as the machine below `root` has it. One that is not absolute, or is below `root` already, is taken from the
+/// folder of this command.
+fn path_of_machine(root: &Path, path: &Path) -> Result<PathBuf, CommandError> {
+    let absolute = std::path::absolute(path).map_err(|error| not_there(path, &error.to_string()))?;
+    if let Ok(below) = absolute.strip_prefix(root) {
+        return Ok(Path::new("/").join(below));
+    }
+    if path.is_absolute() {
+        return Ok(absolute);
+    }
+    Err(not_there(path, "it is not below the folder that --root names"))
+}
+
+fn not_there(path: &Path, reason: &str) -> CommandError {
+    CommandError::new(exit_code::BAD_CONFIGURATION, format!("cannot look at `{}`", path.display()))
+        .because(reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_those_of_the_machine() {
+        let of = |root: &str, path: &str| path_of_machine(Path::new(root), Path::new(path)).ok();
+        assert_eq!(of("/m", "/m/etc/x"), Some(PathBuf::from("/etc/x")));
+        assert_eq!(of("/m", "/etc/x"), Some(PathBuf::from("/etc/x")));
+        assert_eq!(of("/", "/etc/x"), Some(PathBuf::from("/etc/x")));
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(of("/", "x"), Some(here.join("x")));
+        assert_eq!(of(&here.display().to_string(), "./x/y"), Some(PathBuf::from("/x/y")));
+        assert_eq!(of("/nowhere", "x"), None);
+    }
+}

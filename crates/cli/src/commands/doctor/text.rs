@@ -1,0 +1,100 @@
+//! A diagnosis for people: readable without colour, causes before what follows from them.
+
+use std::fmt::Write as _;
+
+use ecru_doctor::report::{Check, Context, Fix, Outcome, Report, Section, Weight};
+
+pub(super) fn text(report: &Report) -> String {
+    let mut text = String::new();
+    for section in &report.sections {
+        put_section(&mut text, section);
+    }
+    let _ = writeln!(text, "{}", counts(report));
+    if let Some(first) = report.first_error() {
+        let _ = writeln!(text, "Look at this first: {}", headline(first));
+    }
+    text
+}
+
+fn put_section(text: &mut String, section: &Section) {
+    let title = match section.context {
+        Context::Runner => "RUNNER: the process of gitlab-runner, for `image:` and `services:`",
+        Context::JobHost => "JOB HOST: the machine whose Docker engine runs jobs",
+        Context::Job => "JOB: this container, for `docker` in the script",
+    };
+    let _ = writeln!(text, "{title}");
+    for by in &section.known_by {
+        let _ = writeln!(text, "      known by {by}");
+    }
+    for check in &section.checks {
+        put_check(text, check);
+    }
+    text.push('\n');
+}
+
+fn put_check(text: &mut String, check: &Check) {
+    let _ = writeln!(text, "{:<5} {}", word(check), headline(check));
+    if !matches!(check.outcome, Outcome::Fail(_)) {
+        return;
+    }
+    let _ = writeln!(text, "      check    {}", check.definition.id);
+    let _ = writeln!(text, "      because  {}", check.definition.why);
+    for seen in &check.evidence {
+        put_lines(text, "seen", seen);
+    }
+    for fix in &check.fixes {
+        match fix {
+            Fix::Command { command, .. } => put_lines(text, "fix", command),
+            Fix::Lines { place, lines } => {
+                put_lines(text, "fix", &format!("in {place}:\n{lines}"));
+            }
+        }
+    }
+}
+
+/// Further lines stand below the first.
+fn put_lines(text: &mut String, name: &str, lines: &str) {
+    for (number, line) in lines.lines().enumerate() {
+        let name = if number == 0 { name } else { "" };
+        let _ = writeln!(text, "      {name:<8} {line}");
+    }
+}
+
+/// What a check says in one line: of one that failed what is wrong, of others what is true or why it is not known.
+fn headline(check: &Check) -> String {
+    let title = check.definition.title;
+    let mut line = match &check.outcome {
+        Outcome::Pass => title.to_owned(),
+        Outcome::Fail(reason) => format!("not so: {title}: {reason}"),
+        Outcome::Skipped(reason) | Outcome::NotApplicable(reason) => format!("{title}: {reason}"),
+    };
+    if let Some(subject) = &check.subject {
+        let _ = write!(line, " [{subject}]");
+    }
+    line
+}
+
+fn word(check: &Check) -> &'static str {
+    match (&check.outcome, check.definition.weight) {
+        (Outcome::Pass, _) => "ok",
+        (Outcome::Fail(_), Weight::Error) => "FAIL",
+        (Outcome::Fail(_), Weight::Risk) => "RISK",
+        (Outcome::Skipped(_), _) => "skip",
+        (Outcome::NotApplicable(_), _) => "n/a",
+    }
+}
+
+fn counts(report: &Report) -> String {
+    let words: Vec<&str> =
+        report.sections.iter().flat_map(|section| &section.checks).map(|check| word(check)).collect();
+    let count = |wanted: &str| words.iter().filter(|word| **word == wanted).count();
+    format!(
+        "{} checks: {} passed, {} failed, {} risks, {} skipped, {} not applicable",
+        words.len(),
+        count("ok"),
+        count("FAIL"),
+        count("RISK"),
+        count("skip"),
+        count("n/a")
+    )
+}

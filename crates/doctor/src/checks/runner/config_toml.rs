@@ -1,0 +1,160 @@
+//! The runner's `config.toml`.
+
+use ecru_docker::config_file::ConfigFile;
+use ecru_gitlab::config_toml::{ConfigError, ConfigProblem, ConfigToml};
+use ecru_gitlab::registry_auth::FileContent;
+use secrecy::ExposeSecret as _;
+
+use super::Facts;
+use crate::report::{Check, Context, Definition, Fix, Station, Weight};
+
+const ENTRY: &str = "DOCKER_AUTH_CONFIG=";
+
+pub(super) static READABLE: Definition = Definition {
+    id: "runner.config.readable",
+    context: Context::Runner,
+    station: Station::Configuration,
+    weight: Weight::Error,
+    title: "config.toml can be read",
+    why: "The runner reads its executors, images and variables from it.",
+};
+
+pub(super) static VALID: Definition = Definition {
+    id: "runner.config.valid",
+    context: Context::Runner,
+    station: Station::Configuration,
+    weight: Weight::Error,
+    title: "config.toml is valid",
+    why: "With a file that it cannot read, the runner goes on with the last one that it could, or does not start.",
+};
+
+pub(super) static SELECTED: Definition = Definition {
+    id: "runner.config.executor",
+    context: Context::Runner,
+    station: Station::Configuration,
+    weight: Weight::Error,
+    title: "config.toml has a runner whose executor pulls images",
+    why: "Only the docker and kubernetes executors ask for registry credentials.",
+};
+
+pub(super) static ENVIRONMENT: Definition = Definition {
+    id: "runner.config.environment",
+    context: Context::Runner,
+    station: Station::Configuration,
+    weight: Weight::Error,
+    title: "every entry of `environment` is a variable",
+    why: "The runner drops entries without `=` and tells nobody.",
+};
+
+/// Executors that ask for credentials (GitLab Runner v19.3.0, `main.go`, `newExecutorProviders`).
+const PULLING: [&str; 5] = ["docker", "docker-windows", "docker+machine", "docker-autoscaler", "kubernetes"];
+
+pub(super) fn checks(facts: &Facts<'_>) -> Vec<Check> {
+    let path = match &facts.service {
+        Ok(service) => service.config.display().to_string(),
+        Err(_) => return Vec::new(),
+    };
+    let text = match readable(facts, &path) {
+        Ok(text) => text,
+        Err(check) => return vec![check],
+    };
+    let mut checks = vec![Check::pass(&READABLE).seen(path.clone())];
+    match ConfigToml::parse(text) {
+        Err(error) => checks.push(invalid(facts, &error, text, &path)),
+        Ok(config) => {
+            checks.push(Check::pass(&VALID));
+            checks.push(selected(facts, &config, &path));
+            checks.push(environment(facts, &config, text, &path));
+        }
+    }
+    checks
+}
+
+fn readable<'f>(facts: &'f Facts<'_>, path: &str) -> Result<&'f str, Check> {
+    let (reason, command) = match &facts.config_text {
+        FileContent::Text(text) => return Ok(text.expose_secret()),
+        FileContent::NotFound => (format!("{path} does not exist"), "gitlab-runner register".to_owned()),
+        FileContent::OpenFailed(reason) => {
+            (format!("cannot open {path}: {reason}"), "sudo ecru doctor".to_owned())
+        }
+        FileContent::ReadFailed(reason) => {
+            (format!("cannot read {path}: {reason}"), format!("ls -ld {path}"))
+        }
+    };
+    Err(Check::fail(&READABLE, reason).fix(Fix::Command { command, by_setup: false }))
+}
+
+fn invalid(facts: &Facts<'_>, error: &ConfigError, text: &str, path: &str) -> Check {
+    let line = text.lines().nth(error.position.line.saturating_sub(1)).unwrap_or_default();
+    let quoting = matches!(error.problem, ConfigProblem::Syntax(_)) && line.contains(ENTRY);
+    let reason = match quoting {
+        true => format!(
+            "{error}: the double quotes of the JSON end the TOML string; TOML has single quotes for such texts"
+        ),
+        false => error.to_string(),
+    };
+    let check = Check::fail(&VALID, reason).about(path.to_owned());
+    if let Some(entry) = quoting.then(|| entry_of(line)).flatten() {
+        return check.fix(entry_lines(facts, &entry));
+    }
+    match error.hint() {
+        Some(lines) => {
+            check.fix(Fix::Lines { place: format!("{path}, line {}", error.position.line), lines })
+        }
+        None => check,
+    }
+}
+
+/// The JSON behind `DOCKER_AUTH_CONFIG=` on a line, if it is right and has no password.
+fn entry_of(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once(ENTRY)?;
+    let json = rest.get(..=rest.rfind('}')?)?;
+    let config = ConfigFile::parse(json).ok()?;
+    config.auths.is_empty().then(|| json.to_owned())
+}
+
+/// The line of `config.toml` that gives jobs this `DOCKER_AUTH_CONFIG`.
+pub(super) fn entry_lines(facts: &Facts<'_>, json: &str) -> Fix {
+    let path = match &facts.service {
+        Ok(service) => facts.surroundings.place_of(&service.config).display().to_string(),
+        Err(_) => "config.toml".to_owned(),
+    };
+    Fix::Lines { place: path, lines: format!("environment = ['{ENTRY}{json}']") }
+}
+
+fn selected(facts: &Facts<'_>, config: &ConfigToml, path: &str) -> Check {
+    let asked = facts.surroundings.asked.runner.as_deref();
+    let chosen = config.runners.iter().filter(|runner| asked.is_none_or(|name| runner.name == name));
+    let chosen: Vec<_> = chosen.collect();
+    if chosen.is_empty() {
+        let error = config.runner(asked).err();
+        let reason = error.as_ref().map(ToString::to_string).unwrap_or_default();
+        let check = Check::fail(&SELECTED, reason).about(path.to_owned());
+        return match error.and_then(|error| error.hint()) {
+            Some(command) => check.fix(Fix::Command { command, by_setup: false }),
+            None => check,
+        };
+    }
+    let lines = chosen.iter().map(|runner| format!("`{}`: executor {}", runner.name, runner.executor));
+    let pulls = |executor: &str| executor.is_empty() || PULLING.contains(&executor);
+    let check = match chosen.iter().any(|runner| pulls(&runner.executor)) {
+        true => Check::pass(&SELECTED),
+        false => Check::not_applicable(&SELECTED, "no runner here has an executor that pulls images"),
+    };
+    lines.fold(check, Check::seen)
+}
+
+fn environment(facts: &Facts<'_>, config: &ConfigToml, text: &str, path: &str) -> Check {
+    let Some(warning) = config.warnings.first() else { return Check::pass(&ENVIRONMENT) };
+    let check = Check::fail(&ENVIRONMENT, warning.to_string()).about(path.to_owned());
+    let colon = text.lines().find_map(|line| line.split_once("DOCKER_AUTH_CONFIG:"));
+    match colon.and_then(|(_, rest)| rest.get(..=rest.rfind('}')?)) {
+        Some(json) if ConfigFile::parse(json).is_ok_and(|config| config.auths.is_empty()) => check
+            .seen("DOCKER_AUTH_CONFIG stands there with `:`, as YAML has it, and not with `=`")
+            .fix(entry_lines(facts, json.trim())),
+        _ => check.fix(Fix::Lines {
+            place: path.to_owned(),
+            lines: "environment = [\"NAME=value\", \"OTHER=value\"]".to_owned(),
+        }),
+    }
+}

@@ -1,0 +1,125 @@
+//! The set-up that puts a runner right, as a command and as a value.
+
+use std::path::Path;
+
+use ecru_ecr::registry::Registry;
+use ecru_gitlab::registry_auth::FileContent;
+use secrecy::ExposeSecret as _;
+
+use super::Facts;
+use crate::report::Fix;
+
+/// Stands where no registry is known.
+const PLACEHOLDER: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
+
+/// What `ecru setup runner` would be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetupRunner {
+    /// The registries of ECR that this runner's settings, images and arguments name.
+    pub registries: Vec<String>,
+}
+
+impl Facts<'_> {
+    /// The set-up that puts this runner right; none if no registry is known to set up.
+    #[must_use]
+    pub fn remedy(&self) -> Option<SetupRunner> {
+        let registries = self.wanted_registries();
+        (!registries.is_empty()).then_some(SetupRunner { registries })
+    }
+
+    /// The command for that set-up.
+    pub(super) fn setup_command(&self) -> Fix {
+        let remedy = self.remedy();
+        let by_setup = remedy.is_some();
+        let registries = remedy.map_or_else(|| vec![PLACEHOLDER.to_owned()], |remedy| remedy.registries);
+        let mut command = format!("ecru setup runner --registry {}", registries.join(" "));
+        let mut add = |option: &str, path: &Path| {
+            command.push_str(&format!(" {option} {}", shell_word(&path.display().to_string())));
+        };
+        let asked = &self.surroundings.asked;
+        if !self.surroundings.is_this_machine() {
+            add("--root", &self.surroundings.root);
+        }
+        if let Some(home) = &asked.home {
+            add("--home", home);
+        }
+        if let Some(config) = &asked.config {
+            add("--config", config);
+        }
+        Fix::Command { command, by_setup }
+    }
+
+    /// The registries of ECR by their own names, in the order in which they are met.
+    pub(super) fn wanted_registries(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut look_at = |text: &str| {
+            for registry in registries_in(text) {
+                if !found.contains(&registry) {
+                    found.push(registry);
+                }
+            }
+        };
+        self.surroundings.asked.images.iter().for_each(|image| look_at(image));
+        for runner in &self.runners {
+            if let Some(value) = Self::docker_auth_config(runner) {
+                look_at(value.expose_secret());
+            }
+            let docker = &runner.docker;
+            docker
+                .image
+                .iter()
+                .chain(docker.services.iter().map(|service| &service.name))
+                .for_each(|image| look_at(image));
+        }
+        let unread = self.runners.is_empty().then_some(&self.config_text);
+        for content in self.home_files.iter().map(|file| &file.content).chain(unread) {
+            if let FileContent::Text(text) = content {
+                look_at(text.expose_secret());
+            }
+        }
+        self.other_homes.iter().for_each(|(_, text)| look_at(text.expose_secret()));
+        if let Some(value) = self.variable_of_service(ecru_gitlab::variables::DOCKER_AUTH_CONFIG) {
+            look_at(value);
+        }
+        if let Some(puller) = self.puller() {
+            puller.config.registries().iter().for_each(|registry| look_at(&registry.host()));
+        }
+        found
+    }
+}
+
+/// The registries of ECR that a text names, whatever its format is.
+pub(super) fn registries_in(text: &str) -> Vec<String> {
+    let is_of_host = |character: char| character.is_ascii_alphanumeric() || ".-".contains(character);
+    let words = text.split(|character| !is_of_host(character));
+    words.filter_map(|word| Some(Registry::parse(word).ok()?.host())).collect()
+}
+
+/// `text` as one word of a POSIX shell.
+pub(super) fn shell_word(text: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "/._-+:=@,".contains(character);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registries_are_found_in_texts_that_are_no_json() {
+        let text = r#"{'credHelpers':{'https://111122223333.dkr.ecr.eu-west-1.amazonaws.com/v1/':'x'}} public.ecr.aws/a:1"#;
+        assert_eq!(registries_in(text), ["111122223333.dkr.ecr.eu-west-1.amazonaws.com", "public.ecr.aws"]);
+        assert!(registries_in("*.dkr.ecr.*.amazonaws.com 1.dkr.ecr.x.amazonaws.com.evil.example").is_empty());
+    }
+
+    #[test]
+    fn words_of_a_shell_are_quoted_where_they_must_be() {
+        assert_eq!(shell_word("/srv/a-b_1"), "/srv/a-b_1");
+        assert_eq!(shell_word("/a b"), "'/a b'");
+        assert_eq!(shell_word("it's"), r"'it'\''s'");
+        assert_eq!(shell_word(""), "''");
+    }
+}
