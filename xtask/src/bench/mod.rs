@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: how fast and how small our programs are, beside others.
 
 mod check;
+mod doctor;
 mod emulated_aws;
 mod emulator;
 mod helper;
@@ -22,7 +23,7 @@ pub(crate) struct Arguments {
     #[arg(value_enum, default_value_t = Topic::Helper)]
     topic: Topic,
     /// How often each program is run, or each transfer repeated: at least 200 (400 if not given) for the helper, at
-    /// least 3 (9) for the emulator, at least 5 (9) for the check.
+    /// least 3 (9) for the emulator, at least 5 (9) for the check and the doctor.
     #[arg(long)]
     rounds: Option<u32>,
     /// Put the table into docs/HELPER.md, and the most telling rows into README.md; that of the emulator into
@@ -40,6 +41,8 @@ enum Topic {
     Emulator,
     /// `ecru check`: a pipeline of 500 jobs, a merged file of 2 MB, against `skopeo inspect`.
     Check,
+    /// `ecru doctor` on a healthy runner with five registries, and `ecru setup runner --dry-run`.
+    Doctor,
 }
 
 /// Measures, and prints one Markdown table.
@@ -55,6 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match arguments.topic {
         Topic::Helper => helper::run(rounds(400, helper::FEWEST_ROUNDS)?, arguments.write_readme),
         Topic::Check => check::run(rounds(9, check::FEWEST_ROUNDS)?),
+        Topic::Doctor => doctor::run(rounds(9, doctor::FEWEST_ROUNDS)?),
         Topic::Emulator => emulator::run(rounds(9, emulator::FEWEST_ROUNDS)?, arguments.write_readme),
     }
 }

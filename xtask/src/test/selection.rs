@@ -66,7 +66,9 @@ impl Selection {
 }
 
 /// Topics that are spread over several crates.
-const TOPICS_OF_CRATES: [(&str, &[&str]); 1] = [
+const TOPICS_OF_CRATES: [(&str, &[&str]); 2] = [
+    // What is wrong with a machine: the checks, and the command that carries them out.
+    ("doctor", &["doctor", "cli"]),
     // How credentials are chosen: the rules, and the command that explains them.
     ("resolution", &["docker", "gitlab", "cli"]),
 ];
@@ -101,6 +103,7 @@ mod tests {
         let message = crate_of("erc", &all).unwrap_err().to_string();
         assert_eq!(message, "`erc` is no topic; there are ecr, xtask, resolution");
         assert_eq!(crates_of("ecr"), ["ecr"]);
+        assert_eq!(crates_of("doctor"), ["doctor", "cli"]);
         assert_eq!(crates_of("resolution"), ["docker", "gitlab", "cli"]);
     }
 }

@@ -1,0 +1,125 @@
+//! The set-ups of `examples/broken`: the first check that fails names the cause, and its fix makes it pass.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::fixture::{Fix, Fixture, all};
+use super::machine::{Machine, checks, failures};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_cause_is_named_first_and_its_fix_works() {
+    let mut wrong = Vec::new();
+    for fixture in all() {
+        // A failure is told with those of the others.
+        if let Err(problem) = played(&fixture).await {
+            wrong.push(format!("{}: {problem}", fixture.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+async fn played(fixture: &Fixture) -> Result<(), String> {
+    let machine = machine(fixture).await;
+    let before = diagnosis(&machine, fixture, &[]);
+    let first = before["first_failure"].as_str().unwrap_or("nothing");
+    if first != fixture.first_failure {
+        return Err(format!("{first} fails first\n{}", failures(&before).join("\n")));
+    }
+    match fixture.fix {
+        Fix::Doctor => {
+            diagnose(&machine, fixture, &["--fix", "--yes"]);
+        }
+        Fix::Lines => write_lines(&machine, &first_fix(&before, "lines")?)?,
+        Fix::Command => run_command(&machine, fixture, &first_fix(&before, "command")?)?,
+    }
+    let after = diagnosis(&machine, fixture, &[]);
+    match after["healthy"].as_bool() {
+        Some(true) => Ok(()),
+        _ => Err(format!("not healthy after its fix\n{}", failures(&after).join("\n"))),
+    }
+}
+
+async fn machine(fixture: &Fixture) -> Machine {
+    let (options, seed) = fixture.emulator();
+    let machine = Machine::new(options, &fixture.user).await;
+    if let Some(seed) = &seed {
+        machine.emulator.apply(seed).await.expect("the seed");
+    }
+    machine.copy(&fixture.folder.join("machine"));
+    if let Some(folder) = &fixture.helper {
+        machine.install_helper(folder);
+    }
+    machine
+}
+
+fn diagnose(machine: &Machine, fixture: &Fixture, further: &[&str]) -> super::machine::Said {
+    let root = machine.root().display().to_string();
+    let arguments: Vec<String> = fixture.arguments.iter().map(|text| machine.with_addresses(text)).collect();
+    let own = ["doctor", "--root", &root, "--context", &fixture.context];
+    let arguments: Vec<&str> = own.into_iter().chain(arguments.iter().map(String::as_str)).collect();
+    let environment: Vec<(String, String)> = fixture
+        .environment
+        .iter()
+        .map(|(name, value)| (name.clone(), machine.with_addresses(value).replace("MACHINE", &root)))
+        .collect();
+    machine.ecru(&[&arguments, further].concat(), &environment)
+}
+
+fn diagnosis(machine: &Machine, fixture: &Fixture, further: &[&str]) -> Value {
+    let said = diagnose(machine, fixture, &[further, &["--format", "json"]].concat());
+    serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("no JSON: {}{}", said.stdout, said.stderr))
+}
+
+/// The first fix of the first check that failed.
+fn first_fix(diagnosis: &Value, kind: &str) -> Result<Value, String> {
+    let checks = checks(diagnosis);
+    let check = checks.iter().find(|check| check["outcome"] == "fail" && check["weight"] == "error");
+    let fix = check.map(|check| check["fixes"][0].clone()).unwrap_or_default();
+    if fix["kind"] == kind { Ok(fix) } else { Err(format!("its first fix is no {kind}: {fix}")) }
+}
+
+/// Does what a person would do with lines: those of DOCKER_AUTH_CONFIG take the place of the line that has it, others
+/// go into a file of their own.
+fn write_lines(machine: &Machine, fix: &Value) -> Result<(), String> {
+    let place = PathBuf::from(fix["place"].as_str().unwrap_or_default());
+    if !place.starts_with(machine.root()) {
+        return Err(format!("{} is not below the machine's root", place.display()));
+    }
+    let (key, secret) = machine.keys();
+    let lines = fix["lines"].as_str().unwrap_or_default().replace("SECRET", &secret).replace("KEY", &key);
+    let old = std::fs::read_to_string(&place).unwrap_or_default();
+    let has_place = |line: &&str| line.contains("DOCKER_AUTH_CONFIG") && lines.contains("DOCKER_AUTH_CONFIG");
+    let new = match old.lines().find(has_place) {
+        Some(line) => old.replace(line, &lines),
+        None => format!("{lines}\n"),
+    };
+    write(&place, &new)
+}
+
+fn write(place: &Path, text: &str) -> Result<(), String> {
+    let folder = place.parent().ok_or("no folder")?;
+    std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+    std::fs::write(place, text).map_err(|error| error.to_string())
+}
+
+/// Runs a printed command; `ecru` in it is this one.
+fn run_command(machine: &Machine, fixture: &Fixture, fix: &Value) -> Result<(), String> {
+    let command = fix["command"].as_str().unwrap_or_default();
+    let bin = Path::new(env!("CARGO_BIN_EXE_ecru")).parent().ok_or("no folder")?;
+    let path = format!("{}:{}:/usr/bin:/bin", bin.display(), machine.root().join("usr/local/bin").display());
+    let output = Command::new("/bin/sh")
+        .args(["-e", "-c", command])
+        .env_clear()
+        .env("PATH", path)
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .envs(fixture.environment.iter().map(|(name, value)| (name, machine.with_addresses(value))))
+        .current_dir(machine.root())
+        .output()
+        .map_err(|error| error.to_string())?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(format!("`{command}` failed: {}", String::from_utf8_lossy(&output.stderr))),
+    }
+}
