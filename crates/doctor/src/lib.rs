@@ -14,6 +14,7 @@ pub mod edit;
 mod files;
 pub mod helper_runs;
 pub mod iam_policy;
+pub mod page;
 pub mod plan;
 pub mod program_output;
 pub mod report;

@@ -134,6 +134,17 @@ pub struct Report {
     pub sections: Vec<Section>,
 }
 
+impl Outcome {
+    /// What was said about it, unless it passed.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Pass => None,
+            Self::Fail(reason) | Self::Skipped(reason) | Self::NotApplicable(reason) => Some(reason),
+        }
+    }
+}
+
 impl Check {
     /// A check that is as it should be.
     #[must_use]

@@ -26,6 +26,8 @@ pub(super) enum Class {
     Skopeo,
     /// strace(1), and the right to trace system calls.
     Strace,
+    /// Chromium, and the right to make a network namespace for it.
+    Chromium,
 }
 
 impl Class {
@@ -38,6 +40,7 @@ impl Class {
         Self::Python,
         Self::Skopeo,
         Self::Strace,
+        Self::Chromium,
     ];
 
     /// The beginning of the names of its targets.
@@ -51,6 +54,7 @@ impl Class {
             Self::Python => "python",
             Self::Skopeo => "skopeo",
             Self::Strace => "strace",
+            Self::Chromium => "chromium",
         }
     }
 
@@ -75,10 +79,19 @@ pub(super) fn obstacle_to_root_namespaces() -> Option<String> {
         return Some(format!("`{program}` is not installed"));
     }
     // A container without the rights for it says so here.
-    let try_out = outside::command("unshare")
-        .args(["--mount", "--net", "--pid", "--fork", "--kill-child", "true"])
-        .stdin(Stdio::null())
-        .output();
+    obstacle_to_namespaces(&["--mount", "--net", "--pid", "--fork", "--kill-child"])
+}
+
+/// Why tests with a browser that has no network cannot run here, if they cannot.
+pub(super) fn obstacle_to_chromium() -> Option<String> {
+    if outside::program("chromium").is_none() {
+        return Some("`chromium` is not installed".to_owned());
+    }
+    obstacle_to_namespaces(&["--net"])
+}
+
+fn obstacle_to_namespaces(kinds: &[&str]) -> Option<String> {
+    let try_out = outside::command("unshare").args(kinds).arg("true").stdin(Stdio::null()).output();
     match try_out {
         Ok(output) if output.status.success() => None,
         Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
@@ -102,6 +115,7 @@ mod tests {
         assert_eq!(Class::of("python"), Some(Class::Python));
         assert_eq!(Class::of("skopeo"), Some(Class::Skopeo));
         assert_eq!(Class::of("strace_faults"), Some(Class::Strace));
+        assert_eq!(Class::of("chromium_page"), Some(Class::Chromium));
         assert_eq!(Class::of("cli"), None);
         assert_eq!(Class::of("an_engine"), None);
     }

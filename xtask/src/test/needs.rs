@@ -44,6 +44,7 @@ const NEEDS: &[Need] = &[
     },
     Need::new("musl-gcc", &["musl-tools"], "programs without glibc"),
     Need::new("strace", &["strace"], "tests in which system calls fail"),
+    Need::new("chromium", &["chromium"], "tests with a browser"),
     Need::new("unshare", &["util-linux"], "tests with real host names, in namespaces of their own"),
 ];
 

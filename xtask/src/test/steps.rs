@@ -118,6 +118,7 @@ impl Steps {
                     None => Err("`skopeo` is not installed".to_owned()),
                 },
                 Class::Strace => trace::obstacle().map_or(Ok(()), Err),
+                Class::Chromium => classes::obstacle_to_chromium().map_or(Ok(()), Err),
                 Class::Peer => peer::program()
                     .map(|program| self.environment.push(("ECRU_PEER", program.into())))
                     .map_err(|error| format!("there is no peer: {error:#}")),
