@@ -31,7 +31,7 @@ pub(super) enum Class {
 }
 
 impl Class {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Engine,
         Self::RootNamespaces,
         Self::Root,

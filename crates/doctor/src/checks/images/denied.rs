@@ -159,7 +159,8 @@ fn allow(missing: &MissingPermission) -> Fix {
 }
 
 fn pull_through(registry: &Registry, repository: &str) -> Fix {
-    let policy = iam_policy::policy(Purpose::PullThrough, &[registry.clone()], &[repository.to_owned()]);
+    let policy =
+        iam_policy::policy(Purpose::PullThrough, std::slice::from_ref(registry), &[repository.to_owned()]);
     Fix::Lines { place: "a policy of the principal".to_owned(), lines: format!("{policy:#}") }
 }
 
