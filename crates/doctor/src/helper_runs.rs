@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
 
-use ecru_docker::credential_helper::invoke::{Caller, Completed, InvokeError};
+use ecru_docker::credential_helper::invoke::{Caller, Completed, InvokeError, User};
 use ecru_docker::credential_helper::message::Verb;
 use ecru_gitlab::registry_auth::{CredentialHelpers, HelperAnswer, HelperVerb};
 
@@ -33,6 +33,8 @@ pub struct HelperRun {
     pub problem: Option<String>,
     /// What a person can do about that.
     pub hint: Option<String>,
+    /// Whether there is no such program that could be started.
+    pub is_missing: bool,
     /// Whether it was stopped, where the runner would have waited on.
     pub was_stopped: bool,
 }
@@ -41,6 +43,7 @@ pub struct HelperRun {
 #[derive(Debug)]
 pub struct HelperRuns {
     caller: Option<Caller>,
+    user: Option<User>,
     answers: HashMap<Question, HelperAnswer>,
     runs: Vec<(Question, HelperRun)>,
 }
@@ -49,7 +52,13 @@ impl HelperRuns {
     /// Helpers as `caller` starts them; without one, none is started.
     #[must_use]
     pub fn new(caller: Option<Caller>) -> Self {
-        Self { caller, answers: HashMap::new(), runs: Vec::new() }
+        Self { caller, user: None, answers: HashMap::new(), runs: Vec::new() }
+    }
+
+    /// The same as another user, which only root may be.
+    #[must_use]
+    pub fn as_user(self, user: Option<User>) -> Self {
+        Self { user, ..self }
     }
 
     /// Asks several things at the same time, so that the answers are there when they are wanted.
@@ -61,9 +70,10 @@ impl HelperRuns {
                 new.push(question);
             }
         }
+        let user = self.user;
         let answered: Vec<_> = std::thread::scope(|scope| {
             let running: Vec<_> =
-                new.iter().map(|question| scope.spawn(move || asked(caller, question))).collect();
+                new.iter().map(|question| scope.spawn(move || asked(caller, user, question))).collect();
             running.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
         });
         for (question, answered) in new.into_iter().zip(answered) {
@@ -89,16 +99,16 @@ impl CredentialHelpers for HelperRuns {
         if let Some(answer) = self.answers.get(&question) {
             return answer.clone();
         }
-        let (answer, run) = asked(caller, &question);
+        let (answer, run) = asked(caller, self.user, &question);
         self.answers.insert(question.clone(), answer.clone());
         self.runs.push((question, run));
         answer
     }
 }
 
-fn asked(caller: &Caller, question: &Question) -> (HelperAnswer, HelperRun) {
+fn asked(caller: &Caller, user: Option<User>, question: &Question) -> (HelperAnswer, HelperRun) {
     let verb = if question.verb == HelperVerb::List.as_str() { Verb::List } else { Verb::Get };
-    let invoked = caller.invoke(&question.suffix, verb, &question.stdin);
+    let invoked = caller.invoke_as(user, &question.suffix, verb, &question.stdin);
     let run = match &invoked {
         Ok(completed) => HelperRun {
             duration: Some(completed.duration),
@@ -108,6 +118,7 @@ fn asked(caller: &Caller, question: &Question) -> (HelperAnswer, HelperRun) {
         Err(error) => HelperRun {
             problem: Some(error.to_string()),
             hint: error.hint(),
+            is_missing: matches!(error, InvokeError::NotOnPath { .. } | InvokeError::NotExecutable { .. }),
             was_stopped: matches!(error, InvokeError::TimedOut { .. } | InvokeError::OutputTooLong { .. }),
             ..HelperRun::default()
         },

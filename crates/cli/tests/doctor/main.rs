@@ -5,6 +5,7 @@ mod fixture;
 mod fixtures;
 mod forms;
 mod healthy;
+mod helpers;
 mod machine;
 mod page;
 mod roots;

@@ -33,6 +33,8 @@ const KUBERNETES_VARIABLE: &str = "KUBERNETES_SERVICE_HOST";
 pub struct Service {
     /// The user's number, where it is known.
     pub uid: u32,
+    /// The user's group, by number.
+    pub gid: u32,
     /// The user.
     pub user: String,
     /// `HOME`: the folder whose `.docker/config.json` is read.
@@ -233,8 +235,8 @@ fn of_environment(
         return Err(ServiceError::NoPath);
     }
     let config = config.unwrap_or_else(|| default_config(uid, &home));
-    let variables = Variables::new(variables.clone());
-    Ok(Service { uid, user, home, path, config, variables, kind, evidence })
+    let (gid, variables) = (users.gid_of(uid), Variables::new(variables.clone()));
+    Ok(Service { uid, gid, user, home, path, config, variables, kind, evidence })
 }
 
 /// `/etc/gitlab-runner/config.toml` for root, else a file in the home directory (GitLab's page "Configure GitLab

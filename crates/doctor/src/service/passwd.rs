@@ -14,6 +14,7 @@ pub(super) struct Users {
 struct Account {
     name: String,
     uid: u32,
+    gid: u32,
     home: PathBuf,
 }
 
@@ -38,6 +39,12 @@ impl Users {
         }
     }
 
+    /// The group of the user with this number, else the same number.
+    pub(super) fn gid_of(&self, uid: u32) -> u32 {
+        let account = self.accounts.iter().find(|account| account.uid == uid);
+        account.map_or(uid, |account| account.gid)
+    }
+
     /// The home directories of all accounts.
     pub(super) fn homes(&self) -> Vec<PathBuf> {
         self.accounts.iter().map(|account| account.home.clone()).collect()
@@ -52,8 +59,13 @@ impl Users {
 
 fn account(line: &str) -> Option<Account> {
     let fields: Vec<&str> = line.split(':').collect();
-    let [name, _, uid, _, _, home, ..] = fields.as_slice() else { return None };
-    Some(Account { name: (*name).to_owned(), uid: uid.parse().ok()?, home: PathBuf::from(home) })
+    let [name, _, uid, gid, _, home, ..] = fields.as_slice() else { return None };
+    Some(Account {
+        name: (*name).to_owned(),
+        uid: uid.parse().ok()?,
+        gid: gid.parse().ok()?,
+        home: PathBuf::from(home),
+    })
 }
 
 #[cfg(test)]

@@ -29,6 +29,13 @@ pub(super) async fn run(
 ) -> Result<u8, CommandError> {
     ecru_helper::harden_process();
     let surroundings = surroundings(args, outside)?;
+    if args.fix && args.format != DoctorFormat::Text {
+        return Err(CommandError::new(
+            exit_code::BAD_CONFIGURATION,
+            "--fix shows a diff and asks, in text only",
+        )
+        .hint("ecru doctor --fix --yes; ecru doctor --format json"));
+    }
     let Some(mut report) = cancelled.run_until_cancelled(diagnosis(&surroundings)).await else {
         return Ok(exit_code::INTERRUPTED);
     };

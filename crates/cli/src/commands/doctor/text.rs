@@ -10,8 +10,8 @@ pub(super) fn text(report: &Report) -> String {
         put_section(&mut text, section);
     }
     let _ = writeln!(text, "{}", counts(report));
-    if let Some(first) = report.first_error() {
-        let _ = writeln!(text, "Look at this first: {}", headline(first));
+    if let Some(Check { definition, outcome: Outcome::Fail(reason), .. }) = report.first_error() {
+        let _ = writeln!(text, "Look at this first: {}: {reason}", definition.id);
     }
     text
 }
@@ -34,11 +34,10 @@ fn put_section(text: &mut String, section: &Section) {
 
 fn put_check(text: &mut String, check: &Check) {
     let _ = writeln!(text, "{:<5} {}", word(check), headline(check));
-    if !matches!(check.outcome, Outcome::Fail(_)) {
-        return;
-    }
-    let _ = writeln!(text, "      check    {}", check.definition.id);
-    let _ = writeln!(text, "      because  {}", check.definition.why);
+    let Outcome::Fail(reason) = &check.outcome else { return };
+    put_lines(text, "wrong", reason);
+    put_lines(text, "because", check.definition.why);
+    put_lines(text, "check", check.definition.id);
     for seen in &check.evidence {
         put_lines(text, "seen", seen);
     }
@@ -60,12 +59,11 @@ fn put_lines(text: &mut String, name: &str, lines: &str) {
     }
 }
 
-/// What a check says in one line: of one that failed what is wrong, of others what is true or why it is not known.
+/// What a check is about in one line, and why it is not known where it is not.
 fn headline(check: &Check) -> String {
     let title = check.definition.title;
     let mut line = match &check.outcome {
-        Outcome::Pass => title.to_owned(),
-        Outcome::Fail(reason) => format!("not so: {title}: {reason}"),
+        Outcome::Pass | Outcome::Fail(_) => title.to_owned(),
         Outcome::Skipped(reason) | Outcome::NotApplicable(reason) => format!("{title}: {reason}"),
     };
     if let Some(subject) = &check.subject {

@@ -50,6 +50,15 @@ pub struct Caller {
     pub deadline: Duration,
 }
 
+/// A user by numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct User {
+    /// The user.
+    pub uid: u32,
+    /// The user's group.
+    pub gid: u32,
+}
+
 impl fmt::Debug for Caller {
     /// Leaves out the environment's values: some of them are AWS keys.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,11 +97,26 @@ impl Caller {
     /// # Errors
     /// If the helper could not be run to its end; see [`InvokeError`].
     pub fn invoke(&self, suffix: &str, verb: Verb, request: &str) -> Result<Completed, InvokeError> {
+        self.invoke_as(None, suffix, verb, request)
+    }
+
+    /// The same as another user, which only root may do: what root would read, or leave behind, is not that user's.
+    ///
+    /// # Errors
+    /// If the helper could not be run to its end; see [`InvokeError`].
+    pub fn invoke_as(
+        &self,
+        user: Option<User>,
+        suffix: &str,
+        verb: Verb,
+        request: &str,
+    ) -> Result<Completed, InvokeError> {
         if request.len() > MAX_REQUEST_BYTES {
             return Err(InvokeError::RequestTooLong { limit: MAX_REQUEST_BYTES });
         }
         let program = search::helper_program(suffix, &self.path)?;
-        process::run(program, verb, request, &self.environment, self.deadline)
+        let asked = process::Asked { verb, request, user };
+        process::run(program, asked, &self.environment, self.deadline)
     }
 }
 

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::zeroize::Zeroizing;
 
-use super::{Completed, InvokeError, MAX_STDERR_BYTES, MAX_STDOUT_BYTES, Output};
+use super::{Completed, InvokeError, MAX_STDERR_BYTES, MAX_STDOUT_BYTES, Output, User};
 use crate::credential_helper::message::Verb;
 
 /// How often the end of a helper is looked for that has already closed its outputs.
@@ -23,19 +23,31 @@ const EXIT_POLL: Duration = Duration::from_millis(2);
 /// How much is read at once; no answer with a registry password is longer.
 const CHUNK_BYTES: usize = 8 * 1024;
 
-/// Runs `program verb` with `request` on its stdin until its end, or kills it at the deadline.
+/// What a helper is asked, and as whom it is started.
+pub(super) struct Asked<'a> {
+    pub(super) verb: Verb,
+    pub(super) request: &'a str,
+    pub(super) user: Option<User>,
+}
+
+/// Runs `program verb` with the request on its stdin until its end, or kills it at the deadline.
 ///
 /// # Errors
 /// If it could not be started, did not end in time, or wrote too much.
 pub(super) fn run(
     program: PathBuf,
-    verb: Verb,
-    request: &str,
+    asked: Asked<'_>,
     environment: &[(OsString, OsString)],
     deadline: Duration,
 ) -> Result<Completed, InvokeError> {
+    let Asked { verb, request, user } = asked;
     let started = Instant::now();
-    let child = Command::new(&program)
+    let mut command = Command::new(&program);
+    if let Some(User { uid, gid }) = user {
+        // The standard library gives up root's further groups with the user's number.
+        command.uid(uid).gid(gid);
+    }
+    let child = command
         .arg(verb.as_str())
         .env_clear()
         .envs(environment.iter().map(|(name, value)| (name, value)))

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use ecru_gitlab::registry_auth::{
-    Entry, HelperVerb, Origin, ResolutionError, ResolvedCredential, SourceState, StdoutClass, Verdict,
+    Entry, HelperExit, HelperVerb, Origin, ResolutionError, ResolvedCredential, SourceState, StdoutClass,
+    Verdict,
 };
 
 use super::settings::is_for_ecr;
@@ -101,6 +102,9 @@ fn in_time(facts: &Facts<'_>, resolved: &Resolved) -> Vec<Check> {
 
 fn in_time_of(suffix: &str, runs: &[&(Question, HelperRun)], facts: &Facts<'_>) -> Check {
     let program = format!("docker-credential-{suffix}");
+    if runs.iter().any(|(_, run)| run.is_missing) {
+        return Check::skipped(&IN_TIME, "it was not found, or may not be executed").about(program);
+    }
     let failed = runs.iter().find(|(_, run)| run.problem.is_some());
     if let Some((_, run)) = failed {
         let problem = run.problem.clone().unwrap_or_default();
@@ -193,7 +197,12 @@ fn kept(facts: &Facts<'_>, sources: &ResolvedSources, resolved: &Resolved) -> Ve
             said.map(quoted).fold(check, Check::seen).fix(facts.setup_command())
         })
         .collect();
-    if checks.is_empty() { vec![Check::pass(&KEPT)] } else { checks }
+    let was_run = trace.helper_calls.iter().all(|call| call.exit != HelperExit::NotRun);
+    match (checks.is_empty(), was_run) {
+        (true, true) => vec![Check::pass(&KEPT)],
+        (true, false) => vec![Check::skipped(&KEPT, "no helper is started")],
+        (false, _) => checks,
+    }
 }
 
 fn credentials(facts: &Facts<'_>, resolved: &Resolved) -> Vec<Check> {
@@ -282,7 +291,7 @@ fn quoted(line: &str) -> String {
     line.chars().take(MAX_QUOTED).collect()
 }
 
-fn host_of(path: &str) -> &str {
+pub(super) fn host_of(path: &str) -> &str {
     path.split('/').next().unwrap_or(path)
 }
 

@@ -144,6 +144,8 @@ pub(super) fn docker_cli(facts: &Facts<'_>) -> Vec<Check> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -160,5 +162,12 @@ mod tests {
         }
         assert_eq!(misplaced(&format!("[[runners]]\n{entry}")), None);
         assert_eq!(misplaced("x"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_looked_at(text in "(\\PC|[\\[\\]=\n'\"]){0,200}") {
+            let _ = misplaced(&text);
+        }
     }
 }

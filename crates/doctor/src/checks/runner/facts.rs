@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use ecru_docker::config_file::ConfigFile;
-use ecru_docker::credential_helper::invoke::Caller;
+use ecru_docker::credential_helper::invoke::{Caller, User};
 use ecru_ecr::config::{Config, ConfigError};
 use ecru_ecr::deadlines::Deadlines;
 use ecru_ecr::environment::Environment;
@@ -199,6 +199,7 @@ impl<'a> Facts<'a> {
             home_files: self.home_files.clone(),
             images: self.surroundings.asked.images.clone(),
             caller: self.caller(),
+            user: self.other_user(),
         }
     }
 
@@ -207,6 +208,15 @@ impl<'a> Facts<'a> {
     pub fn environment(&self) -> Option<Environment> {
         let service = self.service.as_ref().ok()?;
         Some(environment_of(service, self.surroundings))
+    }
+
+    /// The service's user, where it is another one than this process has and could be: what root would read is not what
+    /// that user can, and what root would leave behind in its home directory that user could not use.
+    #[must_use]
+    pub fn other_user(&self) -> Option<User> {
+        let service = self.service.as_ref().ok()?;
+        let can = self.surroundings.is_this_machine() && self.surroundings.uid == 0;
+        (can && service.uid != 0).then_some(User { uid: service.uid, gid: service.gid })
     }
 
     fn caller(&self) -> Option<Caller> {
@@ -348,11 +358,12 @@ struct ToResolve {
     home_files: Vec<HomeFile>,
     images: Vec<String>,
     caller: Option<Caller>,
+    user: Option<User>,
 }
 
 impl ToResolve {
     fn resolved(self) -> Resolved {
-        let mut helpers = HelperRuns::new(self.caller.clone());
+        let mut helpers = HelperRuns::new(self.caller.clone()).as_user(self.user);
         helpers.ask_ahead(&self.questions(&mut HelperRuns::new(None)));
         let sources = self.sources.iter().map(|(runners, value)| {
             let inputs = self.inputs(value.as_ref());

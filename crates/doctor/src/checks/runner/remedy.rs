@@ -106,6 +106,8 @@ pub(super) fn shell_word(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -113,6 +115,13 @@ mod tests {
         let text = r#"{'credHelpers':{'https://111122223333.dkr.ecr.eu-west-1.amazonaws.com/v1/':'x'}} public.ecr.aws/a:1"#;
         assert_eq!(registries_in(text), ["111122223333.dkr.ecr.eu-west-1.amazonaws.com", "public.ecr.aws"]);
         assert!(registries_in("*.dkr.ecr.*.amazonaws.com 1.dkr.ecr.x.amazonaws.com.evil.example").is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_searched(text: String) {
+            let _ = registries_in(&text);
+        }
     }
 
     #[test]

@@ -16,7 +16,10 @@ pub(super) static FOUND: Definition = Definition {
 
 pub(super) fn found(facts: &Facts<'_>) -> Check {
     match &facts.service {
-        Ok(service) => lines(service).into_iter().fold(Check::pass(&FOUND), Check::seen),
+        Ok(service) => {
+            let seen = lines(service).into_iter().chain(as_another(facts, service));
+            seen.fold(Check::pass(&FOUND), Check::seen)
+        }
         Err(error) => {
             let check = Check::fail(&FOUND, error.to_string());
             match error.hint() {
@@ -24,6 +27,20 @@ pub(super) fn found(facts: &Facts<'_>) -> Check {
                 None => check,
             }
         }
+    }
+}
+
+/// What this command cannot see as the service does.
+fn as_another(facts: &Facts<'_>, service: &Service) -> Option<String> {
+    let uid = facts.surroundings.uid;
+    let is_other = facts.surroundings.is_this_machine() && uid != service.uid;
+    match facts.other_user() {
+        Some(_) => Some(format!("helpers are started as user {}, as the service does", service.user)),
+        None if is_other => Some(format!(
+            "this command is user {uid}: what user {} reads and may do can differ; run it with sudo",
+            service.user
+        )),
+        None => None,
     }
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use ecru_gitlab::registry_auth::{RunnerVersion, Verdict, VersionError};
 
-use super::{Facts, Resolved};
+use super::answers::host_of;
+use super::{Facts, Resolved, ResolvedSources};
 use crate::program_output::printed;
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
 use crate::service::NAME;
@@ -79,14 +80,16 @@ pub(super) async fn of_program(facts: &Facts<'_>) -> Result<RunnerVersion, Strin
     number.parse().map_err(|error: VersionError| error.to_string())
 }
 
+/// The keys whose helper may not be run, and for whose registries no other source has credentials.
+fn refused_keys(sources: &ResolvedSources) -> impl Iterator<Item = &str> {
+    let known = sources.all.outcome.as_deref().unwrap_or_default();
+    let refused = sources.all.trace.entries.iter().filter(|entry| entry.verdict == Verdict::NotPermitted);
+    let is_known = |path: &str| known.iter().any(|credential| host_of(&credential.path) == host_of(path));
+    refused.filter(move |entry| !is_known(&entry.path)).map(|entry| entry.key.as_str())
+}
+
 pub(super) fn allows_helpers(facts: &Facts<'_>, resolved: &Resolved) -> Vec<Check> {
-    let refused: Vec<&str> = resolved
-        .sources
-        .iter()
-        .flat_map(|sources| &sources.all.trace.entries)
-        .filter(|entry| entry.verdict == Verdict::NotPermitted)
-        .map(|entry| entry.key.as_str())
-        .collect();
+    let refused: Vec<&str> = resolved.sources.iter().flat_map(refused_keys).collect();
     if refused.is_empty() {
         return vec![Check::pass(&ALLOWS_HELPERS)];
     }
