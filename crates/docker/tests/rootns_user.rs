@@ -1,7 +1,5 @@
 //! A helper that root starts as another user.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 

@@ -11,6 +11,9 @@ use ecru_gitlab::registry_auth::{CredentialHelpers, HelperAnswer, HelperVerb};
 /// The runner itself waits without end; a helper that takes this long is broken.
 pub const HELPER_DEADLINE: Duration = Duration::from_secs(20);
 
+/// The longest line of somebody else's that is quoted, in characters.
+const MAX_QUOTED: usize = 300;
+
 /// What a helper was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Question {
@@ -126,6 +129,16 @@ fn asked(caller: &Caller, user: Option<User>, question: &Question) -> (HelperAns
     (answer_of(invoked), run)
 }
 
+/// A line that somebody else wrote, cut. One that a broken helper filled with an answer is not repeated: GitLab Runner
+/// prints what a helper that fails wrote to standard output.
+#[must_use]
+pub fn quoted(line: &str) -> String {
+    if line.to_ascii_lowercase().contains("\"secret\"") {
+        return "what it says is not repeated here: it has the form of a password".to_owned();
+    }
+    line.chars().take(MAX_QUOTED).collect()
+}
+
 /// What the runner sees of a helper that was called.
 #[must_use]
 pub fn answer_of(invoked: Result<Completed, InvokeError>) -> HelperAnswer {
@@ -166,5 +179,19 @@ fn signal_name(signal: Option<i32>) -> String {
         Some(15) => "terminated".to_owned(),
         Some(number) => format!("signal {number}"),
         None => "unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_a_password_is_not_repeated() {
+        let error =
+            r#"error getting credentials - err: exit status 1, out: `{"Username":"u","Secret":"hunter2"}`"#;
+        assert!(!quoted(error).contains("hunter2"));
+        assert_eq!(quoted("no identity"), "no identity");
+        assert_eq!(quoted(&"\u{e9}".repeat(1000)).chars().count(), MAX_QUOTED);
     }
 }

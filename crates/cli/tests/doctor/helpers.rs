@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use ecru_testkit::assert_no_leak;
 use serde_json::Value;
 
 use super::machine::{HOST, Machine, checks};
@@ -92,4 +93,20 @@ async fn fix_has_one_form() {
     let machine = Machine::with_unit().await;
     let said = machine.doctor(&["--fix", "--format", "json"]);
     assert_eq!(said.code, Some(80), "{}{}", said.stdout, said.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_form_tells_what_a_broken_helper_tells() {
+    let machine = Machine::with_unit().await;
+    machine.write("/root/.docker/config.json", r#"{"credHelpers":{"localhost:5000":"ecr-login"}}"#);
+    let answer = r#"{"ServerURL":"","Username":"AWS","Secret":"hunter2-hunter2"}"#;
+    machine.write(HELPER, &format!("#!/bin/sh\necho '{answer}'\necho '{answer}' >&2\nexit 1\n"));
+    make_executable(&machine, HELPER);
+    let image = machine.with_addresses("localhost:5000/shop/build:1");
+    for format in ["text", "json", "junit"] {
+        let said = machine.doctor(&["--format", format, "--image", &image]);
+        assert_eq!(said.code, Some(1), "{}", said.stderr);
+        assert!(said.stdout.contains("runner.sources.kept"), "{}", said.stdout);
+        assert_no_leak(&said.stdout, &["hunter2-hunter2"]);
+    }
 }

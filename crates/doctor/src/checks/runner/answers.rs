@@ -11,7 +11,7 @@ use ecru_gitlab::registry_auth::{
 use super::settings::is_for_ecr;
 use super::{Facts, Resolved, ResolvedSources};
 use crate::files::read_end;
-use crate::helper_runs::{HELPER_DEADLINE, HelperRun, Question};
+use crate::helper_runs::{HELPER_DEADLINE, HelperRun, Question, quoted};
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
 
 /// A helper that takes longer holds up every pull of every job.
@@ -20,9 +20,6 @@ const SLOW: Duration = Duration::from_secs(5);
 /// Where amazon-ecr-credential-helper tells what went wrong (its README, "Troubleshooting"), and how much of it is read.
 const PEER_LOG: &str = ".ecr/log/ecr-login.log";
 const PEER_LOG_BYTES: usize = 64 * 1024;
-
-/// The longest line that is quoted, in characters.
-const MAX_QUOTED: usize = 300;
 
 pub(super) static IN_TIME: Definition = Definition {
     id: "runner.helper.in-time",
@@ -191,7 +188,7 @@ fn kept(facts: &Facts<'_>, sources: &ResolvedSources, resolved: &Resolved) -> Ve
             let entries = trace.entries.iter().filter(|entry| entry.source == *source);
             let lost: Vec<String> =
                 entries.map(|entry| format!("lost: {} ({})", entry.key, entry.origin)).collect();
-            let check = Check::fail(&KEPT, error.clone()).about(source.to_string());
+            let check = Check::fail(&KEPT, quoted(error)).about(source.to_string());
             let check = lost.into_iter().fold(check, Check::seen);
             let said = resolved.helpers.runs().iter().flat_map(|(_, run)| run.stderr.lines()).take(3);
             said.map(quoted).fold(check, Check::seen).fix(facts.setup_command())
@@ -284,11 +281,6 @@ fn peer_log(facts: &Facts<'_>) -> Option<String> {
     let text = String::from_utf8_lossy(&read_end(&path, PEER_LOG_BYTES).ok()??).into_owned();
     let line = text.lines().rev().find(|line| line.contains("level=error"))?;
     Some(format!("~/{PEER_LOG}: {}", quoted(line)))
-}
-
-/// A line of somebody else's, cut.
-fn quoted(line: &str) -> String {
-    line.chars().take(MAX_QUOTED).collect()
 }
 
 pub(super) fn host_of(path: &str) -> &str {

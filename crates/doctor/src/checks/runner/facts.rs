@@ -20,7 +20,7 @@ use tokio::sync::OnceCell;
 use super::version;
 
 use crate::files::read_limited;
-use crate::helper_runs::{HELPER_DEADLINE, HelperRuns, Question};
+use crate::helper_runs::{HELPER_DEADLINE, HelperRuns, Question, quoted};
 use crate::report::Context;
 use crate::service::{self, Service, ServiceError};
 use crate::surroundings::{ImageChoice, Puller, Surroundings};
@@ -409,7 +409,7 @@ fn choice(image: &str, resolution: &Resolution, helpers: &HelperRuns) -> ImageCh
         credential: resolution.credential().cloned(),
         obstacles: match resolution.credential() {
             Some(_) => Vec::new(),
-            None => obstacles.map(str::to_owned).collect(),
+            None => obstacles.map(quoted).collect(),
         },
         aborted: match &resolution.outcome {
             Outcome::Aborted(error) => Some(error.to_string()),
