@@ -33,7 +33,7 @@ struct Part {
     tests: &'static str,
 }
 
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 5] = [
     Part {
         page: "docs/HELPER.md (configuration)",
         package: "ecru-ecr",
@@ -52,6 +52,7 @@ const PARTS: [Part; 4] = [
         program: &["--test", "peer_compat"],
         tests: "the_table_of_differences",
     },
+    Part { page: "docs/DOCTOR.md", package: "ecru-cli", program: &["--test", "doctor"], tests: "page::" },
     Part { page: "docs/EXIT_CODES.md", package: "ecru-cli", program: &["--lib"], tests: "exit_code" },
 ];
 
