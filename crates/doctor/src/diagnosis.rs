@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::checks::{self, pulls, runner};
+use crate::checks::{self, job, pulls, runner};
 use crate::context::{Known, known};
 use crate::report::{Check, Context, Definition, Report, Section};
 use crate::surroundings::Surroundings;
@@ -71,8 +71,25 @@ async fn of_job_host(_surroundings: &Surroundings) -> Vec<Check> {
     carried_out(Vec::new()).await
 }
 
-async fn of_job(_surroundings: &Surroundings) -> Vec<Check> {
-    carried_out(Vec::new()).await
+async fn of_job(surroundings: &Surroundings) -> Vec<Check> {
+    let facts = job::Facts::gather(surroundings);
+    carried_out(vec![
+        Group::new(job::SETTINGS, job::settings(&facts)),
+        Group::new(pulls::definitions(Context::Job), of_job_pulls(&facts)),
+        Group::new(job::NETWORK, job::network(&facts)),
+        Group::new(job::ENGINE, job::engine(&facts)),
+    ])
+    .await
+}
+
+async fn of_job_pulls(facts: &job::Facts<'_>) -> Vec<Check> {
+    match facts.puller() {
+        _ if !facts.surroundings.asked.starts_programs => {
+            pulls::skipped(Context::Job, "nobody is to be asked")
+        }
+        Err(_) => pulls::skipped(Context::Job, "ecru's configuration cannot be read, see above"),
+        Ok(puller) => pulls::checks(puller, facts.choices()).await,
+    }
 }
 
 async fn carried_out(groups: Vec<Group<'_>>) -> Vec<Check> {

@@ -92,6 +92,8 @@ pub struct Puller {
     pub environment: Environment,
     /// ecru's configuration as it counts there.
     pub config: Config,
+    /// The file in which rules for it belong, as a place of this machine.
+    pub config_file: PathBuf,
     /// The times within which a token must be there.
     pub deadlines: Deadlines,
     /// What tells the time.

@@ -30,6 +30,7 @@ pub(crate) enum Fix {
     Doctor,
     Lines,
     Command,
+    Aws,
 }
 
 const KEYS: [&str; 10] = [
@@ -71,6 +72,7 @@ impl Fixture {
                 "doctor" => Fix::Doctor,
                 "lines" => Fix::Lines,
                 "command" => Fix::Command,
+                "aws" => Fix::Aws,
                 other => panic!("{}: `{other}` is no fix", path.display()),
             },
             helper: optional("helper"),
@@ -97,12 +99,17 @@ impl Fixture {
             other => panic!("{}: `{other}` is no way to answer", self.name),
         };
         let mut options = Options { faults, instance_metadata, ..Options::default() };
-        let seed = self.folder.join("seed.toml");
-        let seed = seed.exists().then(|| Seed::read(&seed).expect("a seed"));
+        let seed = self.seed("seed.toml");
         if let Some(seed) = &seed {
             seed.add_to(&mut options);
         }
         (options, seed)
+    }
+
+    /// A file of this one that describes a world of the emulator.
+    pub(crate) fn seed(&self, name: &str) -> Option<Seed> {
+        let seed = self.folder.join(name);
+        seed.exists().then(|| Seed::read(&seed).expect("a seed"))
     }
 }
 

@@ -32,6 +32,11 @@ async fn played(fixture: &Fixture) -> Result<(), String> {
             diagnose(&machine, fixture, &["--fix", "--yes"]);
         }
         Fix::Lines => write_lines(&machine, &first_fix(&before, "lines")?)?,
+        Fix::Aws => {
+            first_fix(&before, "lines")?;
+            let seed = fixture.seed("fixed.toml").ok_or("no fixed.toml")?;
+            machine.emulator.apply(&seed).await.map_err(|error| error.to_string())?;
+        }
         Fix::Command => run_command(&machine, fixture, &first_fix(&before, "command")?)?,
     }
     let after = diagnosis(&machine, fixture, &[]);

@@ -45,6 +45,7 @@ fn matrix() -> String {
             Fix::Doctor => "`ecru doctor --fix`",
             Fix::Lines => "the lines that it prints",
             Fix::Command => "the command that it prints",
+            Fix::Aws => "the policy that it prints",
         };
         let link = format!("[{0}](../examples/broken/{0}/README.md)", fixture.name);
         [link, fixture.title, format!("`{}`", fixture.first_failure), fix.to_owned()]

@@ -24,7 +24,7 @@ pub fn of(context: Context) -> Vec<&'static Definition> {
             [runner::SETTINGS, identity, runner::ANSWERS, images, failures, runner::RISKS].concat()
         }
         Context::JobHost => Vec::new(),
-        Context::Job => [identity, images, failures].concat(),
+        Context::Job => [job::SETTINGS, identity, job::NETWORK, images, failures, job::ENGINE].concat(),
     }
 }
 

@@ -104,6 +104,7 @@ impl Stage {
         Puller {
             context: self.context,
             environment: Environment::from_map(variables),
+            config_file: "/etc/ecru/config.toml".into(),
             config: Config::load(&[Source { path: config, required: true, owner: None }]).unwrap(),
             deadlines: Deadlines::default(),
             clock: system_time,

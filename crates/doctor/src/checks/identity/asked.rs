@@ -1,5 +1,6 @@
 //! What AWS is asked, each thing once, all at the same time.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::SystemTime;
 
@@ -215,11 +216,18 @@ fn life(
     choice: &Choice,
     registry: &Registry,
 ) -> Result<Life, TokenError> {
-    let cache = access.cache(&choice.selection);
+    let cache = access.cache(&choice.selection).filter(|_| is_own(puller));
     let is_kept = cache.as_ref().is_some_and(|cache| matches!(cache.kept(registry), Ok(Some(_))));
     let mint = access.mint(&choice.selection, puller.deadlines);
     let token = Cached::new(mint, cache, puller.deadlines.lock_wait).token(registry)?;
     Ok(Life { issued_at: token.issued_at, expires_at: token.expires_at, is_kept })
+}
+
+/// Whether the puller's home directory is that of this process's user. In another user's, what this process leaves
+/// behind would be in the way of that user's helper.
+fn is_own(puller: &Puller) -> bool {
+    let home = puller.environment.home().and_then(|home| std::fs::metadata(home).ok());
+    home.is_some_and(|home| home.uid() == rustix::process::geteuid().as_raw())
 }
 
 fn identity(puller: &Puller, choice: &Choice, registry: Option<&Registry>) -> Identity {

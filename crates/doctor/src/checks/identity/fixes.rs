@@ -12,6 +12,7 @@ use serde_json::json;
 use super::{Asked, View};
 use crate::iam_policy;
 use crate::report::{Check, Context, Fix};
+use crate::surroundings::Puller;
 
 /// The longest file that is looked at to know the instance, in bytes.
 const MAX_TAG_BYTES: usize = 256;
@@ -54,16 +55,12 @@ pub(super) fn rule(view: &View<'_>, setting: &str) -> Fix {
         [one] => one.registry.host(),
         _ => "*".to_owned(),
     };
-    ecru_config(view.puller.context, &format!("[[registry]]\nmatch = \"{pattern}\"\n{setting}"))
+    ecru_config(view.puller, &format!("[[registry]]\nmatch = \"{pattern}\"\n{setting}"))
 }
 
-/// Lines for ecru's configuration, which a job cannot write where the system's is.
-pub(crate) fn ecru_config(context: Context, lines: &str) -> Fix {
-    let place = match context {
-        Context::Runner | Context::JobHost => SYSTEM_FILE,
-        Context::Job => "~/.config/ecru/config.toml of the job's container",
-    };
-    Fix::Lines { place: place.to_owned(), lines: lines.to_owned() }
+/// Lines for ecru's configuration.
+pub(crate) fn ecru_config(puller: &Puller, lines: &str) -> Fix {
+    Fix::Lines { place: puller.config_file.display().to_string(), lines: lines.to_owned() }
 }
 
 /// A profile that lets the role of the instance assume another one.

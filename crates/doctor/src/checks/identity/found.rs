@@ -34,7 +34,16 @@ fn of_caller(view: &View<'_>, caller: &Caller) -> Vec<Check> {
     };
     let found = Check::pass(&catalogue.found).seen(format!("it comes from {}", caller.source)).seen(until);
     let principal = Check::pass(&catalogue.principal).seen(caller.arn.clone());
-    vec![login, metadata, found, Check::pass(&catalogue.clock), principal]
+    vec![login, metadata, found, clock(view), principal]
+}
+
+fn clock(view: &View<'_>) -> Check {
+    let definition = &view.catalogue.clock;
+    match view.clock_error() {
+        Some(error) => fixes::described(view, Check::fail(definition, error.to_string()), error),
+        None if view.identity.caller.is_ok() || view.has_token() => Check::pass(definition),
+        None => Check::skipped(definition, "AWS has answered nothing"),
+    }
 }
 
 /// What a failure is a failure of.
@@ -98,11 +107,6 @@ fn of_error(view: &View<'_>, error: &TokenError) -> Vec<Check> {
         }
         Fault::Elsewhere => unknown(&catalogue.found),
     };
-    let clock = match fault {
-        Fault::Clock => failed(&catalogue.clock),
-        _ if view.has_token() => Check::pass(&catalogue.clock),
-        _ => Check::skipped(&catalogue.clock, "AWS has answered nothing"),
-    };
     let principal = match fault {
         Fault::Principal => failed(&catalogue.principal),
         Fault::Clock => waits(&catalogue.principal, "the clock is wrong"),
@@ -111,5 +115,5 @@ fn of_error(view: &View<'_>, error: &TokenError) -> Vec<Check> {
             waits(&catalogue.principal, "there is no identity")
         }
     };
-    vec![login, metadata, found, clock, principal]
+    vec![login, metadata, found, clock(view), principal]
 }

@@ -6,9 +6,11 @@
 mod asked;
 mod catalogue;
 mod configured;
-mod fixes;
+pub(super) mod fixes;
 mod found;
 mod token;
+
+use ecru_ecr::token::{FailureKind, TokenError};
 
 pub use self::asked::{Answers, Asked, Identity, Life, PassedOver};
 use self::catalogue::Catalogue;
@@ -62,6 +64,13 @@ struct View<'a> {
 }
 
 impl View<'_> {
+    /// What says that the clock is wrong.
+    fn clock_error(&self) -> Option<&TokenError> {
+        let of_tokens = self.registries.iter().filter_map(|asked| asked.token.as_ref()?.as_ref().err());
+        let mut errors = self.identity.caller.as_ref().err().into_iter().chain(of_tokens);
+        errors.find(|error| error.kind() == FailureKind::ClockSkew)
+    }
+
     /// Whether a password was had with it.
     fn has_token(&self) -> bool {
         self.registries.iter().any(|asked| matches!(asked.token, Some(Ok(_))))

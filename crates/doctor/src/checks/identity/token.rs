@@ -47,5 +47,7 @@ fn is_told_already(view: &View<'_>, error: &TokenError) -> bool {
         error.kind(),
         FailureKind::Unreachable | FailureKind::TimedOut | FailureKind::Tls | FailureKind::Throttled
     );
-    matches!(&view.identity.caller, Err(other) if other.kind() == error.kind() && !is_of_network)
+    let is_of_clock = error.kind() == FailureKind::ClockSkew;
+    is_of_clock
+        || matches!(&view.identity.caller, Err(other) if other.kind() == error.kind() && !is_of_network)
 }

@@ -1,7 +1,6 @@
 //! Whose rights are missing, and on what: accounts, actions, and caches that pull through.
 
 use ecru_docker::reference::ImageReference;
-use ecru_ecr::config::SYSTEM_FILE;
 use ecru_ecr::mint::Caller;
 use ecru_ecr::registry::Registry;
 use ecru_registry::{LookupError, MissingPermission};
@@ -10,6 +9,7 @@ use serde_json::json;
 use super::catalogue::Catalogue;
 use super::{Answer, LookedUp, registry_of};
 use crate::checks::identity::Answers;
+use crate::checks::identity::fixes::ecru_config;
 use crate::iam_policy::{self, Purpose};
 use crate::report::{Check, Context, Fix};
 use crate::surroundings::Puller;
@@ -17,6 +17,11 @@ use crate::surroundings::Puller;
 /// What the first pull through a cache needs besides
 /// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-iam.html>).
 const OF_CACHES: [&str; 2] = ["ecr:BatchImportUpstreamImage", "ecr:CreateRepository"];
+
+/// The prefixes that the console proposes for rules, from which such a cache is recognised
+/// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-creating-rule.html>).
+const PREFIXES_OF_CACHES: [&str; 8] =
+    ["docker-hub", "ecr-public", "quay", "kubernetes", "github", "ghcr", "gitlab", "azure"];
 
 /// The checks of the accounts whose images were asked for, each once.
 pub(super) fn accounts(
@@ -76,17 +81,11 @@ fn account(
 fn role(puller: &Puller, registry: &Registry) -> Fix {
     let account = registry.account().unwrap_or_default();
     let partition = registry.partition().name();
-    let place = match puller.context {
-        Context::Runner | Context::JobHost => SYSTEM_FILE,
-        Context::Job => "~/.config/ecru/config.toml of the job's container",
-    };
-    Fix::Lines {
-        place: place.to_owned(),
-        lines: format!(
-            "[[registry]]\nmatch = \"{}\"\nrole_arn = \"arn:{partition}:iam::{account}:role/ecru-pull\"",
-            registry.host()
-        ),
-    }
+    let lines = format!(
+        "[[registry]]\nmatch = \"{}\"\nrole_arn = \"arn:{partition}:iam::{account}:role/ecru-pull\"",
+        registry.host()
+    );
+    ecru_config(puller, &lines)
 }
 
 /// The other way: the account lets the principal's account in
@@ -106,7 +105,12 @@ fn repository_policy(registry: &Registry, caller: &Caller) -> Fix {
 }
 
 /// What lets an image be pulled that was refused.
-pub(super) fn fixes(error: &LookupError, registry: Option<&Registry>, image: &str) -> Vec<Fix> {
+pub(super) fn fixes(
+    context: Context,
+    error: &LookupError,
+    registry: Option<&Registry>,
+    image: &str,
+) -> Vec<Fix> {
     let repository = repository_of(image);
     match (error, registry) {
         (LookupError::Denied { missing: Some(missing), .. }, Some(registry)) if is_of_cache(missing) => {
@@ -114,8 +118,15 @@ pub(super) fn fixes(error: &LookupError, registry: Option<&Registry>, image: &st
         }
         (LookupError::Denied { missing: Some(missing), .. }, _) => vec![allow(missing)],
         (LookupError::NoRepository { .. }, Some(registry)) if registry.account().is_some() => {
-            vec![caches_of(registry), pull_through(registry, &repository)]
+            match has_prefix_of_cache(&repository) {
+                true => vec![pull_through(registry, &repository), caches_of(registry)],
+                false => vec![caches_of(registry)],
+            }
         }
+        (LookupError::LoginMissing, Some(_)) if context == Context::Job => vec![Fix::Lines {
+            place: "~/.docker/config.json of the job's container".to_owned(),
+            lines: format!("{:#}", json!({ "credHelpers": { host_of(image): "ecr-login" } })),
+        }],
         (LookupError::LoginMissing, Some(registry)) => vec![Fix::Command {
             command: format!("ecru setup runner --registry {}", registry.host()),
             by_setup: true,
@@ -143,8 +154,16 @@ pub(super) fn remark(error: &LookupError, registry: Option<&Registry>, image: &s
     }
 }
 
+fn has_prefix_of_cache(repository: &str) -> bool {
+    repository.split_once('/').is_some_and(|(prefix, _)| PREFIXES_OF_CACHES.contains(&prefix))
+}
+
 fn is_of_cache(missing: &MissingPermission) -> bool {
     OF_CACHES.contains(&missing.action.as_str())
+}
+
+fn host_of(image: &str) -> String {
+    ImageReference::parse(image).map(|image| image.registry().to_owned()).unwrap_or_default()
 }
 
 fn repository_of(image: &str) -> String {

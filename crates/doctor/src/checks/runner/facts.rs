@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ecru_docker::config_file::ConfigFile;
 use ecru_docker::credential_helper::invoke::{Caller, User};
-use ecru_ecr::config::{Config, ConfigError};
+use ecru_ecr::config::{Config, ConfigError, SYSTEM_FILE};
 use ecru_ecr::deadlines::Deadlines;
 use ecru_ecr::environment::Environment;
 use ecru_gitlab::config_toml::{ConfigToml, RunnerConfig};
@@ -235,10 +235,22 @@ impl<'a> Facts<'a> {
             context: Context::Runner,
             registries: self.registries(&config),
             deadlines: Deadlines::from_environment(&environment).unwrap_or_default(),
+            config_file: self.place_of_rules(&environment),
             environment,
             config,
             clock: self.surroundings.clock,
         })
+    }
+
+    /// The system's file; for a folder that stands for a machine the user's, since helpers that are started from there
+    /// read the system's file of this machine.
+    fn place_of_rules(&self, environment: &Environment) -> PathBuf {
+        let of_user =
+            environment.xdg("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("ecru/config.toml"));
+        match of_user {
+            Some(file) if !self.surroundings.is_this_machine() => file,
+            _ => PathBuf::from(SYSTEM_FILE),
+        }
     }
 
     /// The registries of ECR that the runner's files name, and those of ecru's configuration.
