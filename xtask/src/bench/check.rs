@@ -25,6 +25,10 @@ const MERGED_BYTES: usize = 2 * 1024 * 1024;
 const CHECK_MOST_MS: f64 = 1500.0;
 const CHECK_MOST_BYTES: u64 = 64 * 1024 * 1024;
 const MERGED_MOST_MS: f64 = 300.0;
+const REFUSED_MOST_MS: f64 = 1000.0;
+
+/// `ecru`'s exit code for a file that cannot be read (docs/EXIT_CODES.md).
+const BAD_CONFIGURATION: i32 = 80;
 
 /// Measures, and prints one Markdown table.
 ///
@@ -41,8 +45,9 @@ pub(super) fn run(rounds: u32) -> Result<()> {
     std::fs::write(&pipeline, pipeline_text(&images))?;
     let merged = folder.path().join("merged.yml");
     std::fs::write(&merged, merged_text())?;
+    let hostile = folder.path().join("hostile.yml");
 
-    let (mut check, mut parse, mut peer) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut check, mut parse, mut refused, mut peer) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds {
         let asked_before = registry.heads();
         let pipeline = [pipeline.as_os_str()];
@@ -51,6 +56,12 @@ pub(super) fn run(rounds: u32) -> Result<()> {
         ensure!(asked == IMAGES, "{IMAGES} images were asked for {asked} times");
         let merged = ["check".as_ref(), "--offline".as_ref(), "--merged".as_ref(), merged.as_os_str()];
         parse.push(milliseconds(ours(&ecru, folder.path()).args(merged))?);
+        for text in [billion_laughs(), "[".repeat(MERGED_BYTES)] {
+            std::fs::write(&hostile, text)?;
+            let mut command = ours(&ecru, folder.path());
+            command.args(["check".as_ref(), "--offline".as_ref(), hostile.as_os_str()]);
+            refused.push(milliseconds_to(&mut command, BAD_CONFIGURATION)?);
+        }
         // A hundred processes one after the other take their time; one round tells enough.
         if round == 0 && outside::program("skopeo").is_some() {
             peer.push(skopeo(&images)?);
@@ -66,20 +77,32 @@ pub(super) fn run(rounds: u32) -> Result<()> {
     let merged_bytes =
         memory(&["check".as_ref(), "--offline".as_ref(), "--merged".as_ref(), merged.as_os_str()])?;
     let quartiles = |times: &[f64]| Quartiles::of(times).context("nothing was measured");
-    println!(
-        "\n{}",
-        table(&quartiles(&check)?, check_bytes, &quartiles(&parse)?, merged_bytes, peer.first())
-    );
+    let slowest_refusal = refused.iter().copied().fold(0.0, f64::max);
+    let measured = Measured {
+        check: quartiles(&check)?,
+        check_bytes,
+        merged: quartiles(&parse)?,
+        merged_bytes,
+        slowest_refusal,
+        peer: peer.first().copied(),
+    };
+    println!("\n{}", table(&measured));
     Ok(())
 }
 
-fn table(
-    check: &Quartiles,
+/// Times in milliseconds, and peaks of memory.
+struct Measured {
+    check: Quartiles,
     check_bytes: u64,
-    merged: &Quartiles,
+    merged: Quartiles,
     merged_bytes: u64,
-    peer: Option<&f64>,
-) -> String {
+    /// Of all rounds, for a file of a billion laughs and one that is nested without end.
+    slowest_refusal: f64,
+    peer: Option<f64>,
+}
+
+fn table(measured: &Measured) -> String {
+    let Measured { check, check_bytes, merged, merged_bytes, slowest_refusal, peer } = *measured;
     let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / 1024.0 / 1024.0);
     let verdict = |good: bool| if good { "kept" } else { "BROKEN" };
     let mut table = "| `ecru check` | median | promise | |\n|---|---|---|---|\n".to_owned();
@@ -93,6 +116,13 @@ fn table(
     let what = "a merged file of 2 MB, `--offline`, the whole process";
     row(what, format!("{:.0} ms", merged.median), at_most(MERGED_MOST_MS), merged.median <= MERGED_MOST_MS);
     row("its peak memory", mib(merged_bytes), mib(CHECK_MOST_BYTES), merged_bytes <= CHECK_MOST_BYTES);
+    let what = "billion laughs and nesting without end are refused, the slowest";
+    row(
+        what,
+        format!("{slowest_refusal:.0} ms"),
+        at_most(REFUSED_MOST_MS),
+        slowest_refusal <= REFUSED_MOST_MS,
+    );
     match peer {
         Some(peer) => {
             let ratio = peer / check.median;
@@ -119,10 +149,14 @@ fn ours(program: &Path, home: &Path) -> Command {
 }
 
 fn milliseconds(command: &mut Command) -> Result<f64> {
+    milliseconds_to(command, 0)
+}
+
+fn milliseconds_to(command: &mut Command, code: i32) -> Result<f64> {
     let started = Instant::now();
     let status = command.status().context("cannot start `ecru check`")?;
     let took = started.elapsed();
-    ensure!(status.success(), "`ecru check` failed: {status}");
+    ensure!(status.code() == Some(code), "`ecru check` ends with {status}, not with {code}");
     Ok(took.as_secs_f64() * 1000.0)
 }
 
@@ -152,6 +186,15 @@ fn pipeline_text(images: &[String]) -> String {
         let _ = writeln!(text, "job {number}:\n  extends: .base\n  image: {image}");
     }
     text
+}
+
+/// Each list holds the one before it ten times.
+fn billion_laughs() -> String {
+    let levels = (1..12).map(|level| {
+        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+        format!("a{level}: &a{level} [{aliases}]\n")
+    });
+    format!("a0: &a0 [lol]\n{}", levels.collect::<String>())
 }
 
 /// What GitLab's CI lint would return for a large monorepo.
@@ -194,8 +237,18 @@ mod tests {
     fn a_promise_that_is_not_kept_is_told() {
         let fast = Quartiles::of(&[1.0, 1.0, 1.0]).unwrap();
         let slow = Quartiles::of(&[9999.0, 9999.0, 9999.0]).unwrap();
-        assert!(!table(&fast, 1, &fast, 1, Some(&2.0)).contains("BROKEN"));
-        assert!(table(&fast, 1, &fast, 1, Some(&2.0)).contains("2.0 times ours"));
-        assert_eq!(table(&slow, u64::MAX, &slow, u64::MAX, None).matches("BROKEN").count(), 4);
+        let measured = |quartiles: Quartiles, bytes, peer| {
+            table(&Measured {
+                check: quartiles,
+                check_bytes: bytes,
+                merged: quartiles,
+                merged_bytes: bytes,
+                slowest_refusal: quartiles.upper,
+                peer,
+            })
+        };
+        let kept = measured(fast, 1, Some(2.0));
+        assert!(!kept.contains("BROKEN") && kept.contains("2.0 times ours"), "{kept}");
+        assert_eq!(measured(slow, u64::MAX, None).matches("BROKEN").count(), 5);
     }
 }
