@@ -72,7 +72,11 @@ impl Screen {
     pub(crate) fn counter(&self, what: &str, total: usize) -> Counter {
         let total = u64::try_from(total).unwrap_or(u64::MAX);
         let bar = self.bars.as_ref().map(|bars| {
-            bars.add(ProgressBar::new(total).with_style(counter_style()).with_message(what.to_owned()))
+            let bar = ProgressBar::new(total).with_style(counter_style()).with_message(what.to_owned());
+            let bar = bars.add(bar);
+            // It is seen from the beginning, and not only when the first of many is done.
+            bar.tick();
+            bar
         });
         Counter { bar }
     }
@@ -148,12 +152,15 @@ fn pull_style() -> ProgressStyle {
 
 /// `text` with control characters escaped: image names and engine messages come from elsewhere.
 pub(crate) fn printable(text: &str) -> String {
-    let escaped = |character: char| match character {
-        '\n' | '\t' => vec![character],
-        other if other.is_control() => other.escape_default().collect(),
-        other => vec![other],
-    };
-    text.chars().flat_map(escaped).collect()
+    let mut printable = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\t' => printable.push(character),
+            other if other.is_control() => printable.extend(other.escape_default()),
+            other => printable.push(other),
+        }
+    }
+    printable
 }
 
 #[cfg(test)]

@@ -3,7 +3,12 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod causes;
+mod forms;
+mod proxy;
+mod service_names;
 mod stage;
+mod terminal;
 
 use serde_json::Value;
 
@@ -40,8 +45,8 @@ async fn images_that_exist_are_told_with_what_they_are() {
     assert_eq!(app["credentials"]["origin"], "credsStore `ecr-login`");
     assert_eq!(app["credentials"]["identity"], "keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
     let used_by = serde_json::json!([
-        { "job": "b", "kind": "image", "file": "ci/jobs.yml", "line": 1 },
-        { "job": "a", "kind": "image", "file": ".gitlab-ci.yml", "line": 3 },
+        { "job": "b", "kind": "image", "names": null, "file": "ci/jobs.yml", "line": 1 },
+        { "job": "a", "kind": "image", "names": null, "file": ".gitlab-ci.yml", "line": 3 },
     ]);
     assert_eq!(app["used_by"], used_by);
     let questions: Vec<_> = stage

@@ -9,6 +9,8 @@ use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
 use secrecy::ExposeSecret as _;
 
+const DEFAULT_REGISTRY: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com";
+
 /// What every helper asks of ECR.
 const TOKEN: &str = r#"{"Effect":"Allow","Action":"ecr:GetAuthorizationToken","Resource":"*"}"#;
 
@@ -41,11 +43,15 @@ fn user(name: &str, actions: &[&str]) -> Identity {
 
 impl Stage {
     pub(crate) async fn new() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    pub(crate) async fn with(options: Options) -> Self {
         let users = vec![user("no-manifests", &[]), user("no-layers", &["ecr:BatchGetImage"])];
-        let emulator = Emulator::start(Options { users, ..Options::default() }).await.expect("an emulator");
+        let emulator = Emulator::start(Options { users, ..options }).await.expect("an emulator");
         let sandbox = Sandbox::new();
-        let registry = emulator.addresses().registries.values().next().expect("one registry").clone();
-        let alias = format!("[alias]\n\"{registry}\" = \"000000000000.dkr.ecr.us-east-1.amazonaws.com\"\n");
+        let registry = emulator.addresses().registries[DEFAULT_REGISTRY].clone();
+        let alias = format!("[alias]\n\"{registry}\" = \"{DEFAULT_REGISTRY}\"\n");
         let config = sandbox.root().join("ecru.toml");
         std::fs::write(&config, alias).expect("ecru's configuration");
         let helper = sandbox.bin().join("docker-credential-ecr-login");
@@ -58,14 +64,18 @@ impl Stage {
         stage
     }
 
-    async fn push(&self, repository: &str, tag: &str) {
-        self.emulator
-            .create_repository(AccountId::default(), &Region::default(), repository)
-            .expect("a repository");
+    /// The password that the helper gets for the default registry.
+    pub(crate) fn password(&self) -> String {
         let mut helper = self.command("docker-credential-ecr-login", "ecru");
         let output = helper.arg("get").write_stdin(self.registry.as_str()).output().expect("the helper runs");
         let answer: serde_json::Value = serde_json::from_slice(&output.stdout).expect("an answer");
-        let password = answer["Secret"].as_str().expect("a password").to_owned();
+        answer["Secret"].as_str().expect("a password").to_owned()
+    }
+
+    pub(crate) async fn push(&self, repository: &str, tag: &str) {
+        self.emulator
+            .create_repository(AccountId::default(), &Region::default(), repository)
+            .expect("a repository");
         // The client wants a TLS provider even where it speaks HTTP only; an earlier one is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::new(ClientConfig {
@@ -82,7 +92,7 @@ impl Stage {
                 &reference,
                 &[ImageLayer::oci_v1(b"layer".to_vec(), None)],
                 Config::oci_v1(settings.to_owned(), None),
-                &RegistryAuth::Basic("AWS".to_owned(), password),
+                &RegistryAuth::Basic("AWS".to_owned(), self.password()),
                 None,
             )
             .await
@@ -90,16 +100,22 @@ impl Stage {
     }
 
     fn command(&self, program: &str, user: &str) -> assert_cmd::Command {
-        let keys = self.emulator.keys_of_user(AccountId::default(), user).expect("a user");
         let mut command = self.sandbox.command(match program {
             "ecru" => PathBuf::from(env!("CARGO_BIN_EXE_ecru")),
             other => self.sandbox.bin().join(other),
         });
+        command.envs(self.variables(user));
         command
-            .envs(self.environment.iter().cloned())
-            .env("AWS_ACCESS_KEY_ID", &keys.access_key_id)
-            .env("AWS_SECRET_ACCESS_KEY", keys.secret_access_key.expose_secret());
-        command
+    }
+
+    /// What a user of the emulated AWS has in the environment besides what the sandbox gives.
+    pub(crate) fn variables(&self, user: &str) -> Vec<(String, String)> {
+        let keys = self.emulator.keys_of_user(AccountId::default(), user).expect("a user");
+        let of_user = [
+            ("AWS_ACCESS_KEY_ID".to_owned(), keys.access_key_id.clone()),
+            ("AWS_SECRET_ACCESS_KEY".to_owned(), keys.secret_access_key.expose_secret().to_owned()),
+        ];
+        self.environment.iter().cloned().chain(of_user).collect()
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
@@ -110,8 +126,14 @@ impl Stage {
 
     /// Runs `ecru check` as a user of the emulated AWS. Neither its key nor a password shows.
     pub(crate) fn check(&self, user: &str, arguments: &[&str]) -> Said {
+        self.check_with(user, arguments, &[])
+    }
+
+    /// The same with variables of the environment.
+    pub(crate) fn check_with(&self, user: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Said {
         let mut command = self.command("ecru", user);
-        let output = command.arg("check").args(arguments).output().expect("the program starts");
+        command.arg("check").args(arguments).envs(variables.iter().copied());
+        let output = command.output().expect("the program starts");
         let keys = self.emulator.keys_of_user(AccountId::default(), user).expect("a user");
         for stream in [&output.stdout, &output.stderr] {
             assert_no_leak(stream, &[keys.secret_access_key.expose_secret(), "ecru-emulator-"]);
@@ -128,7 +150,16 @@ impl Stage {
 
     /// The same, as the JSON that it prints.
     pub(crate) fn check_json(&self, user: &str, arguments: &[&str]) -> (Option<i32>, serde_json::Value) {
-        let said = self.check(user, &[arguments, &["--format", "json"]].concat());
+        self.check_json_with(user, arguments, &[])
+    }
+
+    pub(crate) fn check_json_with(
+        &self,
+        user: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> (Option<i32>, serde_json::Value) {
+        let said = self.check_with(user, &[arguments, &["--format", "json"]].concat(), variables);
         (said.code, serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("no JSON: {}", said.stdout)))
     }
 }

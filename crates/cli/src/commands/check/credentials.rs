@@ -13,6 +13,7 @@ use crate::exit_code;
 use crate::job::credentials::{Obstacle, Resolved, RunnerSources};
 use crate::job::helper_program::HELPER_NAME;
 use crate::outside::Outside;
+use crate::terminal::Screen;
 
 /// The suffix under which Docker's settings name ecru's helper.
 const OUR_SUFFIX: &str = "ecr-login";
@@ -22,6 +23,7 @@ pub(super) async fn choose(
     report: &mut Report,
     args: &CheckArgs,
     outside: &Outside,
+    screen: &Screen,
 ) -> Result<(), CommandError> {
     let home = args.home.clone().or_else(|| outside.home());
     let folder = tempfile::TempDir::with_prefix("ecru-check-").map_err(|error| failure(&error))?;
@@ -31,6 +33,7 @@ pub(super) async fn choose(
         groups.entry(key).or_default().push(index);
     }
     let identity = configured_identity(&outside.environment());
+    let counter = screen.counter("choosing credentials", groups.len());
     let mut stood_in = false;
     for (number, (docker_auth_config, indices)) in groups.into_iter().enumerate() {
         let names: Vec<String> =
@@ -51,6 +54,7 @@ pub(super) async fn choose(
                 image.credentials = credentials(&resolved, &identity);
             }
         }
+        counter.advance();
     }
     if stood_in {
         report.notes.push(format!(

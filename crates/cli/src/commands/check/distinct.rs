@@ -8,7 +8,9 @@ use ecru_gitlab::image_uses::{ImageUse, JobUses, ServiceUse, Uses};
 use ecru_gitlab::position::Position;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::report::{CheckedImage, Credentials, Finding, Outcome, Place, Report, UnresolvedImage, User};
+use super::report::{
+    CheckedImage, Credentials, Finding, Outcome, Place, Report, Role, UnresolvedImage, User,
+};
 
 /// The report of a pipeline whose images nobody has asked for yet.
 pub(super) fn report(pipeline: &Pipeline, file: &str, uses: Uses, config: &Config) -> Report {
@@ -34,8 +36,8 @@ pub(super) fn report(pipeline: &Pipeline, file: &str, uses: Uses, config: &Confi
             hint: failed.error.hint(),
         });
     }
-    for job in &uses.jobs {
-        collector.add_job(job);
+    for job in uses.jobs {
+        collector.add_job(&job);
     }
     collector.report
 }
@@ -79,7 +81,7 @@ impl Collector<'_> {
             self.warn(job.position, None, "not_followed", warning.clone(), None);
         }
         match &job.image {
-            Some(image) => self.add_image(job, image, false),
+            Some(image) => self.add_image(job, image, Role::Image),
             None => self.warn(
                 job.position,
                 Some(&job.name),
@@ -89,13 +91,13 @@ impl Collector<'_> {
             ),
         }
         for service in &job.services {
-            self.add_image(job, &service.image, true);
+            self.add_image(job, &service.image, Role::Service { names: known_names(service) });
             self.check_names(job, service);
         }
     }
 
-    fn add_image(&mut self, job: &JobUses, image: &ImageUse, as_service: bool) {
-        let user = User { job: job.name.clone(), as_service, place: self.place(job.position) };
+    fn add_image(&mut self, job: &JobUses, image: &ImageUse, role: Role) {
+        let user = User { job: job.name.clone(), role, place: self.place(job.position) };
         if !image.may_differ.is_empty() {
             let names = listed(&image.may_differ);
             self.warn(
@@ -164,7 +166,8 @@ impl Collector<'_> {
                 Some(&job.name),
                 "service_alias",
                 format!(
-                    "service `{shown}` has no usable name: GitLab makes one of the registry's whole name"
+                    "service `{shown}` has no usable name: GitLab makes {} of the registry's whole name",
+                    in_backticks(&service.names.names)
                 ),
                 Some("give it an `alias`, such as `alias: db`".to_owned()),
             );
@@ -193,6 +196,16 @@ fn registry_of(image: &str, config: &Config) -> Option<ecru_ecr::registry::Regis
     config.registry(host).ok()
 }
 
+/// The names of a service, without the text that stands for those of an image that is not known.
+fn known_names(service: &ServiceUse) -> Vec<String> {
+    let is_known = |name: &&String| service.image.name.is_some() || **name != service.image.written;
+    service.names.names.iter().filter(is_known).cloned().collect()
+}
+
 fn listed(names: &[String]) -> String {
     names.iter().map(|name| format!("`${name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn in_backticks(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ")
 }

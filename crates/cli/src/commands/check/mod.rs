@@ -36,10 +36,12 @@ pub(super) async fn run(
     let pipeline = pipeline(args, &variables)?;
     let ecru_config = ecru_config(outside)?;
     let mut report = survey(args, &pipeline, &runner, &variables, &ecru_config);
+    // A large pipeline is no burden to what follows.
+    drop(pipeline);
     report.notes.extend(remarks);
     if !args.offline {
         let work = async {
-            credentials::choose(&mut report, args, outside).await?;
+            credentials::choose(&mut report, args, outside, &screen).await?;
             lookups::look_up(&mut report, args, &runner, outside, &screen).await
         };
         tokio::select! {
@@ -99,5 +101,7 @@ fn survey(
         predefined: &predefined(&project, runner),
         extra_variables: variables,
     });
-    distinct::report(pipeline, &file.display().to_string(), uses, ecru_config)
+    // GitLab finds a file of a report by its path in the project alone.
+    let shown = file.strip_prefix(".").unwrap_or(file);
+    distinct::report(pipeline, &shown.display().to_string(), uses, ecru_config)
 }

@@ -43,8 +43,17 @@ pub(super) struct Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct User {
     pub(super) job: String,
-    pub(super) as_service: bool,
+    pub(super) role: Role,
     pub(super) place: Place,
+}
+
+/// What an image is to a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// What its script runs in.
+    Image,
+    /// A service, reached by these names. Without any it is never started.
+    Service { names: Vec<String> },
 }
 
 /// One image as one set of credentials pulls it.

@@ -24,7 +24,11 @@ pub(super) fn codequality(report: &Report) -> Value {
         }
     }
     for warning in &report.warnings {
-        findings.push(finding(warning.kind, &warning.message, "minor", &warning.place, &warning.message));
+        let text = match &warning.job {
+            Some(job) => format!("{job}: {}", warning.message),
+            None => warning.message.clone(),
+        };
+        findings.push(finding(warning.kind, &text, "minor", &warning.place, &text));
     }
     Value::Array(findings)
 }

@@ -1,92 +1,203 @@
 //! One JSON object, whose members are a promise: docs/CHECK.md.
+//!
+//! It is written as it goes, because a tree of a large report takes many times the memory of its text.
 
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
 
 use crate::commands::check::report::{
-    CheckedImage, Credentials, Finding, Outcome, Place, Problem, Report, User,
+    CheckedImage, Chosen, Credentials, Finding, Outcome, Place, Problem, Report, Role, UnresolvedImage, User,
 };
 
-pub(super) fn json(report: &Report) -> Value {
-    json!({
-        "version": 1,
-        "jobs": report.jobs,
-        "images": report.images.iter().map(image).collect::<Vec<_>>(),
-        "unresolved": report.unresolved.iter().map(|image| json!({
-            "image": image.written,
-            "variables": image.variables,
-            "used_by": users(&image.used_by),
-        })).collect::<Vec<_>>(),
-        "failed_jobs": report.failed_jobs.iter().map(finding).collect::<Vec<_>>(),
-        "warnings": report.warnings.iter().map(finding).collect::<Vec<_>>(),
-        "notes": report.notes,
-    })
-}
-
-fn image(image: &CheckedImage) -> Value {
-    let problem = image.problem();
-    let status = match (&problem, &image.outcome) {
-        (Some(_), _) => "failed",
-        (None, Outcome::Exists(_)) => "ok",
-        (None, _) => "not_checked",
+pub(super) fn json(report: &Report) -> String {
+    let document = Document {
+        version: 1,
+        jobs: report.jobs,
+        images: &report.images,
+        unresolved: &report.unresolved,
+        failed_jobs: &report.failed_jobs,
+        warnings: &report.warnings,
+        notes: &report.notes,
     };
-    let facts = match &image.outcome {
-        Outcome::Exists(facts) => Some(facts),
-        _ => None,
-    };
-    json!({
-        "image": image.name,
-        "used_by": users(&image.used_by),
-        "registry": image.registry.as_ref().map(|registry| json!({
-            "host": registry.host(),
-            "account": registry.account(),
-            "region": registry.region(),
-        })),
-        "credentials": credentials(&image.credentials),
-        "status": status,
-        "digest": facts.and_then(|facts| facts.digest.as_ref()),
-        "media_type": facts.and_then(|facts| facts.media_type.as_ref()),
-        "platforms": facts.map(|facts| &facts.platforms),
-        "size": facts.and_then(|facts| facts.size),
-        "problem": problem.as_ref().map(describe),
-    })
+    // Writing to memory does not fail, and no key is anything but a text.
+    serde_json::to_string_pretty(&document).unwrap_or_default()
 }
 
-fn describe(problem: &Problem<'_>) -> Value {
-    let missing = problem.error.and_then(|error| error.missing_permission());
-    json!({
-        "kind": problem.kind,
-        "message": problem.message,
-        "hints": problem.hints,
-        "missing_action": missing.map(|missing| &missing.action),
-        "principal": missing.and_then(|missing| missing.principal.as_ref()),
-        "resource": missing.and_then(|missing| missing.resource.as_ref()),
-    })
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    jobs: usize,
+    #[serde(serialize_with = "write_images")]
+    images: &'a [CheckedImage],
+    #[serde(serialize_with = "write_unresolved")]
+    unresolved: &'a [UnresolvedImage],
+    #[serde(serialize_with = "write_findings")]
+    failed_jobs: &'a [Finding],
+    #[serde(serialize_with = "write_findings")]
+    warnings: &'a [Finding],
+    notes: &'a [String],
 }
 
-fn credentials(credentials: &Credentials) -> Value {
-    match credentials {
-        Credentials::Chosen(chosen) => json!({
-            "source": chosen.source,
-            "origin": chosen.origin,
-            "server_address": chosen.server_address,
-            "username": chosen.username,
-            "identity": chosen.identity,
-        }),
-        _ => Value::Null,
+fn write_images<S: Serializer>(images: &&[CheckedImage], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(images.iter().map(ImageEntry::of))
+}
+
+fn write_unresolved<S: Serializer>(images: &&[UnresolvedImage], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(images.iter().map(|image| UnresolvedEntry {
+        image: &image.written,
+        variables: &image.variables,
+        used_by: &image.used_by,
+    }))
+}
+
+fn write_users<S: Serializer>(users: &&[User], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(users.iter().map(UserEntry::of))
+}
+
+fn write_findings<S: Serializer>(findings: &&[Finding], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(findings.iter().map(FindingEntry::of))
+}
+
+#[derive(Serialize)]
+struct ImageEntry<'a> {
+    image: &'a str,
+    status: &'static str,
+    #[serde(serialize_with = "write_users")]
+    used_by: &'a [User],
+    registry: Option<RegistryEntry<'a>>,
+    credentials: Option<CredentialsEntry<'a>>,
+    digest: Option<&'a str>,
+    media_type: Option<&'a str>,
+    platforms: Option<&'a [String]>,
+    size: Option<u64>,
+    problem: Option<ProblemEntry<'a>>,
+}
+
+impl<'a> ImageEntry<'a> {
+    fn of(image: &'a CheckedImage) -> Self {
+        let problem = image.problem();
+        let status = match (&problem, &image.outcome) {
+            (Some(_), _) => "failed",
+            (None, Outcome::Exists(_)) => "ok",
+            (None, _) => "not_checked",
+        };
+        let facts = match &image.outcome {
+            Outcome::Exists(facts) => Some(facts),
+            _ => None,
+        };
+        Self {
+            image: &image.name,
+            status,
+            used_by: &image.used_by,
+            registry: image.registry.as_ref().map(|registry| RegistryEntry {
+                host: registry.host(),
+                account: registry.account(),
+                region: registry.region(),
+            }),
+            credentials: match &image.credentials {
+                Credentials::Chosen(chosen) => Some(CredentialsEntry::of(chosen)),
+                _ => None,
+            },
+            digest: facts.and_then(|facts| facts.digest.as_deref()),
+            media_type: facts.and_then(|facts| facts.media_type.as_deref()),
+            platforms: facts.map(|facts| facts.platforms.as_slice()),
+            size: facts.and_then(|facts| facts.size),
+            problem: problem.map(ProblemEntry::of),
+        }
     }
 }
 
-fn users(users: &[User]) -> Vec<Value> {
-    users
-        .iter()
-        .map(|user| {
-            let kind = if user.as_service { "service" } else { "image" };
-            json!({ "job": user.job, "kind": kind, "file": user.place.file, "line": user.place.line })
-        })
-        .collect()
+#[derive(Serialize)]
+struct UnresolvedEntry<'a> {
+    image: &'a str,
+    variables: &'a [String],
+    #[serde(serialize_with = "write_users")]
+    used_by: &'a [User],
 }
 
-fn finding(finding: &Finding) -> Value {
-    let Finding { place: Place { file, line }, job, kind, message, hint } = finding;
-    json!({ "file": file, "line": line, "job": job, "kind": kind, "message": message, "hint": hint })
+#[derive(Serialize)]
+struct RegistryEntry<'a> {
+    host: String,
+    account: Option<&'a str>,
+    region: &'a str,
+}
+
+#[derive(Serialize)]
+struct CredentialsEntry<'a> {
+    source: &'a str,
+    origin: &'a str,
+    server_address: &'a str,
+    username: &'a str,
+    identity: Option<&'a str>,
+}
+
+impl<'a> CredentialsEntry<'a> {
+    fn of(chosen: &'a Chosen) -> Self {
+        Self {
+            source: &chosen.source,
+            origin: &chosen.origin,
+            server_address: &chosen.server_address,
+            username: &chosen.username,
+            identity: chosen.identity.as_deref(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ProblemEntry<'a> {
+    kind: &'a str,
+    message: String,
+    hints: Vec<String>,
+    missing_action: Option<&'a str>,
+    principal: Option<&'a str>,
+    resource: Option<&'a str>,
+}
+
+impl<'a> ProblemEntry<'a> {
+    fn of(problem: Problem<'a>) -> Self {
+        let missing = problem.error.and_then(|error| error.missing_permission());
+        Self {
+            kind: problem.kind,
+            message: problem.message,
+            hints: problem.hints,
+            missing_action: missing.map(|missing| missing.action.as_str()),
+            principal: missing.and_then(|missing| missing.principal.as_deref()),
+            resource: missing.and_then(|missing| missing.resource.as_deref()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct UserEntry<'a> {
+    job: &'a str,
+    kind: &'static str,
+    names: Option<&'a [String]>,
+    file: &'a str,
+    line: usize,
+}
+
+impl<'a> UserEntry<'a> {
+    fn of(user: &'a User) -> Self {
+        let (kind, names) = match &user.role {
+            Role::Image => ("image", None),
+            Role::Service { names } => ("service", Some(names.as_slice())),
+        };
+        Self { job: &user.job, kind, names, file: &user.place.file, line: user.place.line }
+    }
+}
+
+#[derive(Serialize)]
+struct FindingEntry<'a> {
+    file: &'a str,
+    line: usize,
+    job: Option<&'a str>,
+    kind: &'static str,
+    message: &'a str,
+    hint: Option<&'a str>,
+}
+
+impl<'a> FindingEntry<'a> {
+    fn of(finding: &'a Finding) -> Self {
+        let Finding { place: Place { file, line }, job, kind, message, hint } = finding;
+        Self { file, line: *line, job: job.as_deref(), kind, message, hint: hint.as_deref() }
+    }
 }

@@ -12,7 +12,7 @@ use crate::args::CheckFormat;
 pub(super) fn rendered(report: &Report, format: CheckFormat) -> String {
     match format {
         CheckFormat::Text => text::text(report),
-        CheckFormat::Json => format!("{:#}", json::json(report)),
+        CheckFormat::Json => json::json(report),
         CheckFormat::Junit => junit::junit(report),
         CheckFormat::Codequality => format!("{:#}", codequality::codequality(report)),
     }
@@ -37,7 +37,7 @@ pub(super) mod tests {
     use ecru_registry::{ImageFacts, LookupError};
 
     use super::super::report::{
-        CheckedImage, Chosen, Credentials, Finding, Outcome, Place, Report, UnresolvedImage, User,
+        CheckedImage, Chosen, Credentials, Finding, Outcome, Place, Report, Role, UnresolvedImage, User,
     };
     use super::*;
 
@@ -47,8 +47,12 @@ pub(super) mod tests {
         Place { file: "ci/build.yml".to_owned(), line }
     }
 
-    fn user(job: &str, as_service: bool) -> User {
-        User { job: job.to_owned(), as_service, place: place(3) }
+    fn user(job: &str, role: Role) -> User {
+        User { job: job.to_owned(), role, place: place(3) }
+    }
+
+    fn service() -> Role {
+        Role::Service { names: vec!["localhost-team-app".to_owned(), "db".to_owned()] }
     }
 
     fn chosen() -> Credentials {
@@ -66,7 +70,7 @@ pub(super) mod tests {
     fn image(name: &str, outcome: Outcome) -> CheckedImage {
         CheckedImage {
             name: name.to_owned(),
-            used_by: vec![user("build: [<a>]", false), user("test", true)],
+            used_by: vec![user("build: [<a>]", Role::Image), user("test", service())],
             docker_auth_config: Some(format!("{{\"{PASSWORD}\":1}}").into()),
             registry: ecru_ecr::registry::Registry::parse("000000000000.dkr.ecr.us-east-1.amazonaws.com")
                 .ok(),
@@ -104,7 +108,7 @@ pub(super) mod tests {
             unresolved: vec![UnresolvedImage {
                 written: "$CI_REGISTRY_IMAGE/app".to_owned(),
                 variables: vec!["CI_REGISTRY_IMAGE".to_owned()],
-                used_by: vec![user("deploy", false)],
+                used_by: vec![user("deploy", Role::Image)],
             }],
             failed_jobs: vec![Finding {
                 place: place(9),

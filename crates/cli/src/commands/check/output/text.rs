@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::HumanBytes;
 
-use crate::commands::check::report::{CheckedImage, Credentials, Finding, Outcome, Report, User};
+use crate::commands::check::report::{CheckedImage, Credentials, Finding, Outcome, Report, Role, User};
 
 /// How many jobs are named in one cell.
 const MAX_NAMED_JOBS: usize = 3;
@@ -104,15 +104,24 @@ fn identities(report: &Report) -> Vec<&str> {
 }
 
 fn users(users: &[User]) -> String {
-    let named = users.iter().take(MAX_NAMED_JOBS).map(|user| match user.as_service {
-        true => format!("{} (service)", user.job),
-        false => user.job.clone(),
+    let named = users.iter().take(MAX_NAMED_JOBS).map(|user| match &user.role {
+        Role::Image => user.job.clone(),
+        Role::Service { names } => match short_name(names) {
+            Some(name) => format!("{} (service {name})", user.job),
+            None => format!("{} (service)", user.job),
+        },
     });
     let mut text = named.collect::<Vec<_>>().join(", ");
     if users.len() > MAX_NAMED_JOBS {
         let _ = write!(text, " and {} more", users.len() - MAX_NAMED_JOBS);
     }
     text
+}
+
+/// The name by which a script would reach a service: the last, which `alias` gives if it gives any, unless it is made
+/// of a registry's whole name.
+fn short_name(names: &[String]) -> Option<&str> {
+    names.iter().rev().map(String::as_str).find(|name| !name.contains('.'))
 }
 
 fn result(image: &CheckedImage) -> String {
