@@ -1,11 +1,12 @@
 //! What the tests of all crates share: a [`Sandbox`] to run programs in, a [`StubHelper`] that stands for a Docker
-//! credential helper, the leak check [`assert_no_leak`], [`snapshot_settings`], and [`assert_generated`] for parts of
-//! pages that come from the code.
+//! credential helper, the leak check [`assert_no_leak`], [`snapshot_settings`], [`hostile`] files, and
+//! [`assert_generated`] for parts of pages that come from the code.
 //!
 //! Everything here panics where the stage for a test cannot be built: a test has nothing better to do then.
 #![expect(clippy::expect_used, reason = "a test stops where its stage cannot be built")]
 
 mod generated;
+pub mod hostile;
 mod leak;
 mod sandbox;
 mod snapshot;

@@ -94,12 +94,19 @@ pub enum SelectionError {
     },
 }
 
+/// How many names a hint lists.
+const MAX_LISTED_NAMES: usize = 20;
+
 impl SelectionError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         let list = |names: &[String]| {
-            let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-            format!("the names are {}", quoted.join(", "))
+            let listed = names.iter().take(MAX_LISTED_NAMES).map(|name| format!("`{name}`"));
+            let list = format!("the names are {}", listed.collect::<Vec<_>>().join(", "));
+            match names.len().saturating_sub(MAX_LISTED_NAMES) {
+                0 => list,
+                more => format!("{list} and {more} more"),
+            }
         };
         match self {
             Self::NoRunners => Some("register a runner with `gitlab-runner register`".into()),

@@ -13,8 +13,9 @@ pub use error::{ConfigError, ConfigProblem, ConfigWarning, SelectionError};
 use crate::pull_policy::PullPolicy;
 use crate::variables::Variable;
 
-/// The longest file that is read, in bytes.
-pub const MAX_INPUT_BYTES: usize = 1024 * 1024;
+/// The longest file that is read, in bytes: hundreds of runners. The TOML parser takes more than a hundred times as much
+/// memory as one key with dots from end to end.
+pub const MAX_INPUT_BYTES: usize = 512 * 1024;
 
 /// How long the runner waits for a service to listen, unless told otherwise.
 pub const DEFAULT_WAIT_FOR_SERVICES: Duration = Duration::from_secs(30);

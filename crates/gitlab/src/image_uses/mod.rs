@@ -15,12 +15,12 @@ use crate::variables::{DOCKER_AUTH_CONFIG, ExpansionError, Variable};
 use scope::Scope;
 
 /// How much all jobs together may hold: each variable of each job counts 1, each service [`SERVICE_WEIGHT`], since a
-/// list of a hundred services takes a file no more than an alias. A pipeline of 4,900 jobs with 100 variables and 5
+/// list of a hundred services takes a file no more than an alias. A pipeline of 3,500 jobs with 100 variables and 5
 /// services each is within it.
 pub const MAX_WEIGHT: usize = 1024 * 1024;
 
 /// What a service weighs in [`MAX_WEIGHT`].
-pub const SERVICE_WEIGHT: usize = 16;
+pub const SERVICE_WEIGHT: usize = 32;
 
 /// What every job weighs: its name, its predefined variables, and what is told of it.
 const FIXED_WEIGHT: usize = 32;

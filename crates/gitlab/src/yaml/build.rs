@@ -202,6 +202,8 @@ impl Builder {
     ) -> Result<(), YamlError> {
         let node = Node::new(position, tag, content).map_err(|problem| YamlError::new(position, problem))?;
         if anchor != 0 {
+            // The parser and this builder keep its name for as long as the document lasts.
+            self.spend(position, NODE_WEIGHT)?;
             self.anchors.insert(anchor, Arc::clone(&node));
         }
         self.place(node, position)
