@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     if let Some(program) = &arguments.program {
         let program = program.canonicalize().with_context(|| format!("no {}", program.display()))?;
-        environment.push(("ECRU_COMPAT_PROGRAM", program.into()));
+        environment.push(("ECRU_TEST_PROGRAM", program.into()));
     }
     if arguments.write_docs {
         environment.push((pages::WRITE, "1".into()));

@@ -46,7 +46,7 @@ fn cases_are_told_apart_and_explained() {
 #[test]
 fn our_helper_does_what_the_cases_say() {
     let cases = case::all();
-    let wrong: Vec<String> = play_all(&cases, &ours())
+    let wrong: Vec<String> = play_all(&cases, stage::program())
         .into_iter()
         .zip(&cases)
         .filter(|(outcome, case)| outcome != &case.ours)
@@ -84,11 +84,6 @@ fn the_peer_differs_only_where_the_cases_say_so() {
 #[test]
 fn the_table_of_differences_is_up_to_date() {
     assert_generated("docs/COMPATIBILITY.md", "differences", &document::differences(&case::all()));
-}
-
-/// Our program: the one of this build, or another build of it.
-fn ours() -> PathBuf {
-    variable("ECRU_COMPAT_PROGRAM").map_or_else(|| stage::program().to_owned(), PathBuf::from)
 }
 
 /// The other program.

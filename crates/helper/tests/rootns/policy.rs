@@ -55,6 +55,13 @@ impl Machine {
         below_home.for_each(|path: &Path| chown(path, Some(USER), Some(USER)).unwrap());
     }
 
+    /// What is kept of what went wrong.
+    fn records(&self) -> Vec<serde_json::Value> {
+        let folder = std::fs::read_dir(self.root.path("home/.cache/ecru/failures")).unwrap();
+        let texts = folder.map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+        texts.map(|text| serde_json::from_slice(&text).unwrap()).collect()
+    }
+
     fn get(&self, request: &str) -> Output {
         self.root.run(&self.variables, "get", request)
     }
@@ -103,6 +110,8 @@ fn a_request_cannot_widen_the_policy() {
     }
     machine.assert_allows(FRANKFURT);
     assert_eq!(machine.aws.count(), 1);
+    let records = machine.records();
+    assert!(!records.is_empty() && records.iter().all(|record| record["kind"] == "policy"), "{records:?}");
 }
 
 #[test]

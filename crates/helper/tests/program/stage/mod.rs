@@ -3,7 +3,9 @@
 pub(crate) mod aws;
 pub(crate) mod responder;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use assert_cmd::Command;
@@ -179,7 +181,17 @@ impl Run {
     }
 }
 
-/// The program under test.
+/// The program under test: the one of this build, or another build of it that ECRU_TEST_PROGRAM names, such as the one
+/// that is shipped.
 pub(crate) fn program() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_docker-credential-ecr-login"))
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+        let own = || env!("CARGO_BIN_EXE_docker-credential-ecr-login").into();
+        given_program().map_or_else(own, PathBuf::from)
+    });
+    &PROGRAM
+}
+
+#[expect(clippy::disallowed_methods, reason = "another build to test is named by the environment")]
+fn given_program() -> Option<OsString> {
+    std::env::var_os("ECRU_TEST_PROGRAM").filter(|path| !path.is_empty())
 }
