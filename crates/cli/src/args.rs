@@ -1,6 +1,7 @@
 //! The command line.
 
 mod doctor;
+mod setup;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use doctor::{DoctorArgs, DoctorContext, DoctorFormat};
+pub use setup::{SetupArgs, SetupOutlet, SetupRunnerArgs, SetupTarget};
 
 /// Private Amazon ECR images in GitLab CI: proves, runs and explains.
 #[derive(Debug, Parser)]
@@ -206,78 +208,6 @@ pub enum ExplainFormat {
     Text,
     /// For programs: stable, see docs/EXPLAIN.md.
     Json,
-}
-
-/// `ecru setup`
-#[derive(Debug, Args)]
-pub struct SetupArgs {
-    /// What is set up.
-    #[command(subcommand)]
-    pub target: SetupTarget,
-}
-
-/// What a set-up is for.
-#[derive(Debug, Subcommand)]
-pub enum SetupTarget {
-    /// The gitlab-runner service of this machine, for `image:` and `services:`
-    Runner(SetupRunnerArgs),
-}
-
-/// `ecru setup runner`
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Exit codes: 0 all is as it should be, 5 changes were shown and not made, 80 a file is refused, 94 no \
-    runner was found, 95 the changes could not be made, or taken back."
-)]
-pub struct SetupRunnerArgs {
-    /// A registry that jobs pull from, such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com or public.ecr.aws
-    #[arg(long = "registry", value_name = "HOST", required_unless_present = "undo", num_args = 1..)]
-    pub registries: Vec<String>,
-    /// Where the runner is told about the helper
-    #[arg(long = "in", value_enum, default_value_t = SetupOutlet::DockerConfig)]
-    pub outlet: SetupOutlet,
-    /// Which `[[runners]]` of the config.toml, for `--in config-toml`
-    #[arg(long, value_name = "NAME")]
-    pub runner: Option<String>,
-    /// The runner's config.toml (the one that the service is started with, if not given)
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// The home directory of the runner's user (the service's HOME, if not given)
-    #[arg(long, value_name = "DIR")]
-    pub home: Option<PathBuf>,
-    /// Let Docker ask the helper for every registry (credsStore), not for these only (credHelpers)
-    #[arg(long)]
-    pub creds_store: bool,
-    /// The role that is assumed to pull, for all registries or for one
-    #[arg(long = "role-arn", value_name = "[HOST=]ARN")]
-    pub role_arns: Vec<String>,
-    /// A variable for the service, such as AWS_PROFILE=ci, by a drop-in of systemd; not for secrets
-    #[arg(long = "aws-env", value_name = "KEY=VALUE")]
-    pub aws_environment: Vec<String>,
-    /// The program that becomes the helper (the one beside ecru, else ecru itself)
-    #[arg(long, value_name = "FILE")]
-    pub helper: Option<PathBuf>,
-    /// The folder that is `/` of the machine, such as a mounted image
-    #[arg(long, value_name = "DIR", default_value = "/")]
-    pub root: PathBuf,
-    /// Show the changes and make none; the default where standard output is no terminal
-    #[arg(long, conflicts_with = "yes")]
-    pub dry_run: bool,
-    /// Make the changes without asking
-    #[arg(long)]
-    pub yes: bool,
-    /// Take the last set-up back: every file as it was
-    #[arg(long, conflicts_with_all = ["registries", "dry_run"])]
-    pub undo: bool,
-}
-
-/// Where the runner is told about the helper.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SetupOutlet {
-    /// `.docker/config.json` of the runner's user: works in every version, and no job can replace it.
-    DockerConfig,
-    /// `DOCKER_AUTH_CONFIG` in the `environment` of config.toml.
-    ConfigToml,
 }
 
 /// `ecru emulate`
