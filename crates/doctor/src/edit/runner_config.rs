@@ -120,7 +120,7 @@ pub(crate) fn visible(path: &str, value: &str) -> Option<String> {
             let json = value.strip_prefix(PREFIX)?;
             masked_json(json).map(|json| format!("{PREFIX}{json}"))
         }
-        _ => None,
+        _ => super::job_hosts::visible(path, value),
     }
 }
 

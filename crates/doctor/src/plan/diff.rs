@@ -44,6 +44,8 @@ impl Change {
             Content::RunnerConfig => masked_toml(text, &runner_config::visible),
             Content::EcruConfig => masked_toml(text, &ecru_config::visible),
             Content::DropIn(variables) => Some(drop_in::masked(text, variables)),
+            // What stood in its place may be anybody's.
+            Content::WrittenByEcru => text.contains("# Written by ecru").then(|| text.to_owned()),
             Content::Program => None,
         };
         masked.unwrap_or_else(|| HIDDEN.to_owned())
@@ -81,6 +83,7 @@ mod tests {
             ),
             (Content::DropIn(Vec::new()), unit.clone(), format!("{unit}[Unit]\n")),
             (Content::DockerConfig, SECRET.to_owned(), format!("{json}}}")),
+            (Content::WrittenByEcru, format!("#!/bin/sh\n{SECRET}\n"), "# Written by ecru\n".to_owned()),
             (Content::Program, SECRET.to_owned(), format!("{SECRET}1")),
         ] {
             let shown = diff(content, &before, &after);

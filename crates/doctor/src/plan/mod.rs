@@ -47,6 +47,8 @@ pub enum Content {
     DropIn(Vec<(String, String)>),
     /// ecru's own configuration.
     EcruConfig,
+    /// A text that ecru writes whole, and that has no secret: a script, a unit of systemd.
+    WrittenByEcru,
     /// A program.
     Program,
 }
