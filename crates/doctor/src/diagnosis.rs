@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::checks::{self, job, pulls, runner};
+use crate::checks::{self, job, job_host, pulls, runner};
 use crate::context::{Known, known};
 use crate::report::{Check, Context, Definition, Report, Section};
 use crate::surroundings::Surroundings;
@@ -67,8 +67,9 @@ async fn of_pulls(facts: &runner::Facts<'_>) -> Vec<Check> {
     }
 }
 
-async fn of_job_host(_surroundings: &Surroundings) -> Vec<Check> {
-    carried_out(Vec::new()).await
+async fn of_job_host(surroundings: &Surroundings) -> Vec<Check> {
+    let input = job_host::Input::of(surroundings);
+    carried_out(vec![Group::new(job_host::DEFINITIONS, job_host::checks(&input))]).await
 }
 
 async fn of_job(surroundings: &Surroundings) -> Vec<Check> {

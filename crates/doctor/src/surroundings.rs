@@ -9,6 +9,7 @@ use ecru_ecr::deadlines::Deadlines;
 use ecru_ecr::environment::Environment;
 use ecru_gitlab::registry_auth::{ResolvedCredential, RunnerVersion};
 
+use crate::checks::job_host::Probe;
 use crate::report::Context;
 use crate::service::below;
 
@@ -23,6 +24,8 @@ pub struct Surroundings {
     pub uid: u32,
     /// What tells the time.
     pub clock: Clock,
+    /// What looks at the instance metadata from inside a container.
+    pub probe: Option<Probe>,
     /// What a person asked for.
     pub asked: Asked,
 }
@@ -45,6 +48,8 @@ pub struct Asked {
     /// Whether other programs are started and anything is asked over a network: credential helpers, `docker`, AWS,
     /// registries, engines.
     pub starts_programs: bool,
+    /// Whether jobs are meant to have the identity of their host.
+    pub metadata_wanted: bool,
 }
 
 impl Surroundings {

@@ -45,6 +45,10 @@ pub struct EngineDescription {
     pub version: String,
     /// The API version that is spoken with it, such as `1.41`.
     pub api_version: String,
+    /// The newest API version that the engine speaks; empty if it does not tell.
+    pub newest_api_version: String,
+    /// The folder of its images and containers on its machine; empty if it gives none.
+    pub data_root: String,
     /// The operating system of its machine, such as `Debian GNU/Linux 12 (bookworm)` or `Docker Desktop`.
     pub operating_system: String,
     /// The platform that its containers run on by default, such as `linux/amd64`.
@@ -83,6 +87,7 @@ impl Engine {
         let prefix = format!("/v{api_version}");
         let docker = docker.with_request_modifier(move |request| with_path_prefix(request, &prefix));
         let info = docker.info().await?;
+        let newest_api_version = docker.version().await.ok().and_then(|version| version.api_version);
         let platform = format!(
             "{}/{}",
             info.os_type.as_deref().unwrap_or("linux"),
@@ -94,6 +99,8 @@ impl Engine {
             name: info.name.unwrap_or_default(),
             version: info.server_version.unwrap_or_default(),
             api_version,
+            newest_api_version: newest_api_version.unwrap_or_default(),
+            data_root: info.docker_root_dir.unwrap_or_default(),
             operating_system: info.operating_system.unwrap_or_default(),
             platform,
             rootless: security_options.iter().any(|option| option == "name=rootless"),

@@ -8,6 +8,7 @@ pub mod failures;
 pub mod identity;
 pub mod images;
 pub mod job;
+pub mod job_host;
 pub mod pulls;
 pub mod runner;
 
@@ -23,7 +24,7 @@ pub fn of(context: Context) -> Vec<&'static Definition> {
         Context::Runner => {
             [runner::SETTINGS, identity, runner::ANSWERS, images, failures, runner::RISKS].concat()
         }
-        Context::JobHost => Vec::new(),
+        Context::JobHost => job_host::DEFINITIONS.to_vec(),
         Context::Job => [job::SETTINGS, identity, job::NETWORK, images, failures, job::ENGINE].concat(),
     }
 }
