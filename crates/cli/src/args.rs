@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use doctor::{DoctorArgs, DoctorContext, DoctorFormat};
-pub use setup::{SetupArgs, SetupOutlet, SetupRunnerArgs, SetupTarget};
+pub use setup::{
+    Applying, JobHostPlace, SetupArgs, SetupJobHostArgs, SetupOutlet, SetupRunnerArgs, SetupTarget,
+};
 
 /// Private Amazon ECR images in GitLab CI: proves, runs and explains.
 #[derive(Debug, Parser)]
@@ -329,6 +331,12 @@ pub enum GuestRole {
     Ask {
         /// The service, as `alias:port`
         address: String,
+    },
+    /// Prints what is seen of the instance metadata at each address, as JSON
+    Metadata {
+        /// The addresses, with ports
+        #[arg(required = true)]
+        addresses: Vec<std::net::SocketAddr>,
     },
     /// Writes a tar archive with one file to standard output, for `docker import -`
     Tar {

@@ -24,6 +24,8 @@ pub(super) enum Class {
     Python,
     /// skopeo.
     Skopeo,
+    /// What checks texts that are emitted: shellcheck, and cloud-init's `schema` command at `ECRU_CLOUD_INIT`.
+    Linters,
     /// strace(1), and the right to trace system calls.
     Strace,
     /// Chromium, and the right to make a network namespace for it.
@@ -39,6 +41,7 @@ impl Class {
         Self::AwsCli,
         Self::Python,
         Self::Skopeo,
+        Self::Linters,
         Self::Strace,
         Self::Chromium,
     ];
@@ -53,6 +56,7 @@ impl Class {
             Self::AwsCli => "awscli",
             Self::Python => "python",
             Self::Skopeo => "skopeo",
+            Self::Linters => "linters",
             Self::Strace => "strace",
             Self::Chromium => "chromium",
         }
@@ -71,7 +75,8 @@ impl Class {
 
 /// Why tests in namespaces of their own cannot run here, if they cannot.
 pub(super) fn obstacle_to_root_namespaces() -> Option<String> {
-    const PROGRAMS: [&str; 6] = ["unshare", "iptables", "dockerd", "docker", "skopeo", "busybox"];
+    const PROGRAMS: [&str; 8] =
+        ["unshare", "iptables", "nft", "ip", "dockerd", "docker", "skopeo", "busybox"];
     if !outside::is_root() {
         return Some("only root can make the namespaces".to_owned());
     }
@@ -114,6 +119,7 @@ mod tests {
         assert_eq!(Class::of("awscli"), Some(Class::AwsCli));
         assert_eq!(Class::of("python"), Some(Class::Python));
         assert_eq!(Class::of("skopeo"), Some(Class::Skopeo));
+        assert_eq!(Class::of("linters"), Some(Class::Linters));
         assert_eq!(Class::of("strace_faults"), Some(Class::Strace));
         assert_eq!(Class::of("chromium_page"), Some(Class::Chromium));
         assert_eq!(Class::of("cli"), None);

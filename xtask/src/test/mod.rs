@@ -2,6 +2,7 @@
 
 mod children;
 mod classes;
+mod cloud_init;
 mod engine;
 mod needs;
 mod python;

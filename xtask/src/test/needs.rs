@@ -45,6 +45,9 @@ const NEEDS: &[Need] = &[
     Need::new("musl-gcc", &["musl-tools"], "programs without glibc"),
     Need::new("strace", &["strace"], "tests in which system calls fail"),
     Need::new("chromium", &["chromium"], "tests with a browser"),
+    Need::new("nft", &["nftables"], "the firewall of job hosts"),
+    Need::new("ip", &["iproute2"], "the firewall of job hosts"),
+    Need::new("shellcheck", &["shellcheck"], "checks of scripts that are emitted"),
     Need::new("unshare", &["util-linux"], "tests with real host names, in namespaces of their own"),
 ];
 

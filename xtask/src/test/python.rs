@@ -27,13 +27,17 @@ pub(super) fn with_clients(children: &Children) -> Result<PathBuf> {
     if let Some(given) = outside::variable("ECRU_TEST_PYTHON").map(PathBuf::from) {
         return checked(given);
     }
-    let folder = workspace::root().join("target/python-clients");
-    let requirements = workspace::root().join(REQUIREMENTS);
-    let python = folder.join("bin/python");
-    if !is_made_of(&folder, &requirements)? {
-        make(children, &folder, &requirements)?;
+    checked(environment(children, &workspace::root().join("target/python-clients"), REQUIREMENTS)?)
+}
+
+/// The Python of a virtual environment in `folder` with the packages of `requirements`, which is made where it is missing
+/// or the requirements have changed.
+pub(super) fn environment(children: &Children, folder: &Path, requirements: &str) -> Result<PathBuf> {
+    let requirements = workspace::root().join(requirements);
+    if !is_made_of(folder, &requirements)? {
+        make(children, folder, &requirements)?;
     }
-    checked(python)
+    Ok(folder.join("bin/python"))
 }
 
 fn checked(python: PathBuf) -> Result<PathBuf> {
@@ -53,7 +57,7 @@ fn is_made_of(folder: &Path, requirements: &Path) -> Result<bool> {
 }
 
 fn make(children: &Children, folder: &Path, requirements: &Path) -> Result<()> {
-    println!("test: making an environment with boto3 and the AWS CLI in {}", folder.display());
+    println!("test: making an environment of {} in {}", requirements.display(), folder.display());
     let python = outside::program("python3").context("`python3` is not installed")?;
     let mut venv = outside::command(python);
     venv.args(["-m", "venv", "--clear"]).arg(folder);

@@ -10,6 +10,7 @@ use anyhow::Result;
 
 use super::children::Children;
 use super::classes::{self, Class};
+use super::cloud_init;
 use super::engine::Engine;
 use super::python;
 use super::selection::Selection;
@@ -116,6 +117,12 @@ impl Steps {
                 Class::Skopeo => match outside::program("skopeo") {
                     Some(_) => Ok(()),
                     None => Err("`skopeo` is not installed".to_owned()),
+                },
+                Class::Linters => match outside::program("shellcheck") {
+                    Some(_) => cloud_init::program(&self.children)
+                        .map(|program| self.environment.push(("ECRU_CLOUD_INIT", program.into())))
+                        .map_err(|error| format!("there is no cloud-init: {error:#}")),
+                    None => Err("`shellcheck` is not installed".to_owned()),
                 },
                 Class::Strace => trace::obstacle().map_or(Ok(()), Err),
                 Class::Chromium => classes::obstacle_to_chromium().map_or(Ok(()), Err),

@@ -33,6 +33,9 @@ pub struct DoctorArgs {
     /// An image that jobs use: does it exist, and may it be pulled; may be repeated
     #[arg(long = "image", value_name = "REF")]
     pub images: Vec<String>,
+    /// Jobs are meant to have the identity of their host: that containers get it is no failure
+    #[arg(long)]
+    pub metadata_wanted: bool,
     /// How the diagnosis is printed
     #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]
     pub format: DoctorFormat,

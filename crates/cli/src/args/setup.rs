@@ -1,5 +1,6 @@
 //! The arguments of `ecru setup`.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -17,6 +18,8 @@ pub struct SetupArgs {
 pub enum SetupTarget {
     /// The gitlab-runner service of this machine, for `image:` and `services:`
     Runner(SetupRunnerArgs),
+    /// The host whose Docker engine runs the jobs, or in config.toml the hosts that the runner makes
+    JobHost(SetupJobHostArgs),
 }
 
 /// `ecru setup runner`
@@ -27,7 +30,7 @@ pub enum SetupTarget {
 )]
 pub struct SetupRunnerArgs {
     /// A registry that jobs pull from, such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com or public.ecr.aws
-    #[arg(long = "registry", value_name = "HOST", required_unless_present = "undo", num_args = 1..)]
+    #[arg(long = "registry", value_name = "HOST", required_unless_present = "undo", conflicts_with = "undo", num_args = 1..)]
     pub registries: Vec<String>,
     /// Where the runner is told about the helper
     #[arg(long = "in", value_enum, default_value_t = SetupOutlet::DockerConfig)]
@@ -53,6 +56,14 @@ pub struct SetupRunnerArgs {
     /// The program that becomes the helper (the one beside ecru, else ecru itself)
     #[arg(long, value_name = "FILE")]
     pub helper: Option<PathBuf>,
+    /// How it is carried out.
+    #[command(flatten)]
+    pub applying: Applying,
+}
+
+/// How any set-up is carried out.
+#[derive(Debug, Args)]
+pub struct Applying {
     /// The folder that is `/` of the machine, such as a mounted image
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub root: PathBuf,
@@ -63,7 +74,7 @@ pub struct SetupRunnerArgs {
     #[arg(long)]
     pub yes: bool,
     /// Take the last set-up back: every file as it was
-    #[arg(long, conflicts_with_all = ["registries", "dry_run"])]
+    #[arg(long, conflicts_with = "dry_run")]
     pub undo: bool,
 }
 
@@ -73,5 +84,42 @@ pub enum SetupOutlet {
     /// `.docker/config.json` of the runner's user: works in every version, and no job can replace it.
     DockerConfig,
     /// `DOCKER_AUTH_CONFIG` in the `environment` of config.toml.
+    ConfigToml,
+}
+
+/// `ecru setup job-host`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 all is as it should be, 5 changes were shown and not made, 80 a file is refused, 94 no \
+    runner was found, 95 the changes could not be made, or taken back.\nFor hosts that start from an image, see `ecru \
+    emit cloud-init` and `ecru emit user-data`."
+)]
+pub struct SetupJobHostArgs {
+    /// What is set up: this host itself, or the hosts that the runner makes
+    #[arg(long = "in", value_enum, default_value_t = JobHostPlace::ThisHost)]
+    pub place: JobHostPlace,
+    /// What containers are kept from (169.254.169.254 and fd00:ec2::254, if not given)
+    #[arg(long = "metadata-address", value_name = "ADDRESS")]
+    pub addresses: Vec<IpAddr>,
+    /// Which `[[runners]]` of the config.toml, for `--in config-toml`
+    #[arg(long, value_name = "NAME")]
+    pub runner: Option<String>,
+    /// The runner's config.toml, for `--in config-toml` (the one that the service is started with, if not given)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The instance profile of docker+machine's hosts; a host needs none to run jobs
+    #[arg(long, value_name = "NAME")]
+    pub instance_profile: Option<String>,
+    /// How it is carried out.
+    #[command(flatten)]
+    pub applying: Applying,
+}
+
+/// Where job hosts are set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum JobHostPlace {
+    /// On this host: a firewall that keeps containers from the instance metadata.
+    ThisHost,
+    /// In the runner's config.toml: user data, metadata options or the command that waits for a host.
     ConfigToml,
 }

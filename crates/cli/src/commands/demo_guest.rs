@@ -23,6 +23,7 @@ pub(super) fn run(role: &GuestRole, outside: &Outside) -> Result<u8, CommandErro
     match role {
         GuestRole::Serve { port } => serve(*port, outside.text(ANSWER_VARIABLE).unwrap_or_default()),
         GuestRole::Ask { address } => ask(address),
+        GuestRole::Metadata { addresses } => metadata(addresses),
         GuestRole::Tar { file } => tar(file),
         GuestRole::WithAws { port, socket, command } => with_aws(*port, socket.clone(), command),
     }
@@ -45,6 +46,13 @@ fn ask(address: &str) -> io::Result<u8> {
     let mut answer = String::new();
     BufReader::new(connection.take(4096)).read_line(&mut answer)?;
     io::stdout().write_all(answer.as_bytes())?;
+    Ok(exit_code::OK)
+}
+
+/// What `ecru doctor` has a container look at.
+fn metadata(addresses: &[std::net::SocketAddr]) -> io::Result<u8> {
+    let seen = serde_json::to_string(&ecru_doctor::checks::job_host::sight::sights(addresses))?;
+    writeln!(io::stdout(), "{seen}")?;
     Ok(exit_code::OK)
 }
 

@@ -8,6 +8,7 @@ mod text;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use ecru_doctor::checks::job_host::Probe;
 use ecru_doctor::diagnosis::diagnosis;
 use ecru_doctor::report::{Context, Report};
 use ecru_doctor::surroundings::{Asked, Surroundings};
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::{DoctorArgs, DoctorContext, DoctorFormat};
 use crate::error::CommandError;
+use crate::example_images::GUEST_NAME;
 use crate::exit_code;
 use crate::outside::Outside;
 use crate::terminal::printable;
@@ -39,7 +41,7 @@ pub(super) async fn run(
     let Some(mut report) = cancelled.run_until_cancelled(diagnosis(&surroundings)).await else {
         return Ok(exit_code::INTERRUPTED);
     };
-    if args.fix && report.first_error().is_some() {
+    if args.fix && (report.first_error().is_some() || fix::has_work(&report)) {
         say(&rendered(&report, args.format));
         fix::carry_out(&report, args, &surroundings, outside)?;
         let Some(again) = cancelled.run_until_cancelled(diagnosis(&surroundings)).await else {
@@ -85,6 +87,7 @@ fn surroundings(args: &DoctorArgs, outside: &Outside) -> Result<Surroundings, Co
         environment: outside.environment(),
         uid: rustix::process::geteuid().as_raw(),
         clock: system_time,
+        probe: probe(),
         asked: Asked {
             contexts: args.contexts.iter().map(|context| context_of(*context)).collect(),
             config: args.config.as_deref().map(|path| path_of_machine(&root, path)).transpose()?,
@@ -93,9 +96,17 @@ fn surroundings(args: &DoctorArgs, outside: &Outside) -> Result<Surroundings, Co
             runner_version,
             images: args.images.clone(),
             starts_programs: !args.no_exec,
+            metadata_wanted: args.metadata_wanted,
         },
         root,
     })
+}
+
+/// This program, as a guest of containers.
+fn probe() -> Option<Probe> {
+    let program = std::env::current_exe().ok()?;
+    let arguments = [GUEST_NAME, "metadata"].map(str::to_owned).into();
+    Some(Probe { program, arguments })
 }
 
 fn context_of(context: DoctorContext) -> Context {

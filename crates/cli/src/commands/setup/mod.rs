@@ -1,15 +1,42 @@
 //! `ecru setup`: settings of other tools, as a plan, a diff, and changes that can be taken back.
 
+mod applying;
+pub(super) mod job_host;
 pub(super) mod runner;
 mod text;
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ecru_doctor::service::{self, Service, Surroundings};
+
 use crate::args::{SetupArgs, SetupTarget};
 use crate::error::CommandError;
+use crate::exit_code;
 use crate::outside::Outside;
 
 /// Sets up; the exit code says whether everything is as it should be.
 pub(super) fn run(args: &SetupArgs, outside: &Outside) -> Result<u8, CommandError> {
     match &args.target {
         SetupTarget::Runner(args) => runner::run(args, outside),
+        SetupTarget::JobHost(args) => job_host::run(args, outside),
     }
+}
+
+/// The gitlab-runner service of the machine below `root`, with the home directory and the configuration that are given.
+fn service(
+    root: &Path,
+    home: Option<&Path>,
+    config: Option<&Path>,
+    outside: &Outside,
+) -> Result<Service, CommandError> {
+    let variables: BTreeMap<String, String> = outside
+        .variables()
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let surroundings = Surroundings { root, variables: &variables, uid: rustix::process::geteuid().as_raw() };
+    service::chosen(&surroundings, home, config).map_err(|error| {
+        CommandError::from_error(exit_code::NOTHING_TO_SET_UP, &error).maybe_hint(error.hint())
+    })
 }

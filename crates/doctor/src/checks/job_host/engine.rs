@@ -18,11 +18,13 @@ pub(super) static VERSION: Definition = Definition {
     context: Context::JobHost,
     station: Station::Engine,
     weight: Weight::Risk,
-    title: "the Docker engine is one of those that clients still speak with",
-    why: "Engines older than 25.0 do not know version 1.44 of the API, below which newer clients refuse to speak.",
+    title: "the Docker engine is one that every client of Docker 29 speaks with",
+    why: "The `docker` of a job's image refuses engines whose newest API is too old for it, whatever the runner's own client \
+          does.",
 };
 
-/// The oldest version of the API that clients of Docker 29 speak (Docker Engine 29 release notes).
+/// The oldest version of the API that all clients of Docker 29 speak, which is that of Docker 25.0: those before 29.3 do
+/// not go below it (moby/moby#51186), later ones do not go below 1.40 (moby/moby#52067).
 const OLDEST_API: (u32, u32) = (1, 44);
 
 pub(super) fn answers(engine: &Result<Engine, EngineError>) -> Check {
@@ -53,9 +55,15 @@ pub(super) fn version(engine: Option<&Engine>) -> Check {
     };
     let seen = format!("Docker {} speaks the API up to version {}", about.version, about.newest_api_version);
     if newest < OLDEST_API {
-        return Check::fail(&VERSION, "the `docker` of jobs refuses this engine from version 29 on")
-            .seen(seen)
-            .fix(Fix::Command { command: "docker version".to_owned(), by_setup: false });
+        return Check::fail(
+            &VERSION,
+            "`docker` 29.0 to 29.2 in a job refuses this engine, which is older than 25.0",
+        )
+        .seen(seen)
+        .fix(Fix::Lines {
+            place: "the job, until the engine is upgraded".to_owned(),
+            lines: "image: docker:28".to_owned(),
+        });
     }
     Check::pass(&VERSION).seen(seen)
 }
