@@ -74,6 +74,7 @@ impl Job {
             environment: Environment::from_map(self.variables.clone()),
             uid: rustix::process::geteuid().as_raw(),
             clock: system_time,
+            probe: None,
             asked: Asked {
                 contexts: vec![Context::Job],
                 config: None,
@@ -82,6 +83,7 @@ impl Job {
                 runner_version: None,
                 images: Vec::new(),
                 starts_programs: true,
+                metadata_wanted: false,
             },
         };
         let report = diagnosis(&surroundings).await;

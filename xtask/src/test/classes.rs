@@ -33,7 +33,7 @@ pub(super) enum Class {
 }
 
 impl Class {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Engine,
         Self::RootNamespaces,
         Self::Root,
