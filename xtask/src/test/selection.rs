@@ -82,7 +82,9 @@ fn crates_of(topic: &str) -> Vec<&str> {
 fn crate_of(topic: &str, all: &BTreeSet<&str>) -> Result<String> {
     let candidates = [format!("ecru-{topic}"), topic.to_owned()];
     let Some(name) = candidates.into_iter().find(|name| all.contains(name.as_str())) else {
+        // A topic can be called as one of its crates.
         let spread = TOPICS_OF_CRATES.iter().map(|(name, _)| *name);
+        let spread = spread.filter(|name| !all.contains(format!("ecru-{name}").as_str()));
         let crates = all.iter().map(|name| name.strip_prefix("ecru-").unwrap_or(name));
         let topics: Vec<_> = crates.chain(spread).collect();
         bail!("`{topic}` is no topic; there are {}", topics.join(", "));
@@ -101,7 +103,7 @@ mod tests {
         assert_eq!(crate_of("ecru-ecr", &all).unwrap(), "ecru-ecr");
         assert_eq!(crate_of("xtask", &all).unwrap(), "xtask");
         let message = crate_of("erc", &all).unwrap_err().to_string();
-        assert_eq!(message, "`erc` is no topic; there are ecr, xtask, resolution");
+        assert_eq!(message, "`erc` is no topic; there are ecr, xtask, doctor, resolution");
         assert_eq!(crates_of("ecr"), ["ecr"]);
         assert_eq!(crates_of("doctor"), ["doctor", "cli"]);
         assert_eq!(crates_of("resolution"), ["docker", "gitlab", "cli"]);
