@@ -192,3 +192,41 @@ fn caches_of(registry: &Registry) -> Fix {
     );
     Fix::Command { command, by_setup: false }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IMAGE: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com/team/app:1";
+
+    fn denied(action: &str) -> LookupError {
+        let missing = MissingPermission {
+            action: action.to_owned(),
+            principal: Some("arn:aws:iam::000000000000:user/ci".to_owned()),
+            resource: Some("arn:aws:ecr:us-east-1:000000000000:repository/team/app".to_owned()),
+            because: None,
+        };
+        LookupError::Denied { message: String::new(), missing: Some(Box::new(missing)) }
+    }
+
+    #[test]
+    fn a_cache_that_may_not_fill_needs_the_whole_policy_of_caches() {
+        let registry = Registry::parse("000000000000.dkr.ecr.us-east-1.amazonaws.com").unwrap();
+        for action in OF_CACHES {
+            let fixes = fixes(Context::Runner, &denied(action), Some(&registry), IMAGE);
+            let [Fix::Lines { lines, .. }] = fixes.as_slice() else { panic!("{fixes:?}") };
+            assert!(OF_CACHES.iter().all(|action| lines.contains(action)), "{lines}");
+            let remark = remark(&denied(action), Some(&registry), IMAGE);
+            assert!(remark.is_some_and(|remark| remark.contains("cache")), "{action}");
+        }
+        assert_eq!(remark(&denied("ecr:BatchGetImage"), Some(&registry), IMAGE), None);
+    }
+
+    #[test]
+    fn a_job_without_credentials_is_not_told_to_set_up_a_runner() {
+        let registry = Registry::parse("000000000000.dkr.ecr.us-east-1.amazonaws.com").unwrap();
+        let fix = |context| fixes(context, &LookupError::LoginMissing, Some(&registry), IMAGE).remove(0);
+        assert!(matches!(fix(Context::Runner), Fix::Command { by_setup: true, .. }));
+        assert!(matches!(fix(Context::Job), Fix::Lines { lines, .. } if lines.contains("credHelpers")));
+    }
+}

@@ -163,6 +163,7 @@ async fn connected(addresses: &[SocketAddr]) -> Result<SocketAddr, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Outcome;
 
     #[test]
     fn addresses_have_a_host_and_a_port() {
@@ -174,5 +175,15 @@ mod tests {
             assert_eq!(authority(url).as_deref(), Some(expected));
         }
         assert_eq!(authority("nonsense"), None);
+    }
+
+    #[tokio::test]
+    async fn a_name_without_an_address_is_told_and_no_route_is_looked_for() {
+        // A label of more than 63 bytes (RFC 1035, section 2.3.4), for which no resolver is asked.
+        let name = format!("{}.example:443", "a".repeat(64));
+        let checks = reached(&Target { name: name.clone(), through: name }).await;
+        let outcomes: Vec<_> = checks.iter().map(|check| (check.definition.id, &check.outcome)).collect();
+        assert!(matches!(outcomes[0], ("job.network.names", Outcome::Fail(_))), "{outcomes:?}");
+        assert!(matches!(outcomes[1], ("job.network.route", Outcome::Skipped(_))), "{outcomes:?}");
     }
 }
