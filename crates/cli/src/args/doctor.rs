@@ -39,6 +39,9 @@ pub struct DoctorArgs {
     /// How the diagnosis is printed
     #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]
     pub format: DoctorFormat,
+    /// In text, show the checks that have no meaning here, too
+    #[arg(long)]
+    pub all: bool,
     /// Carry out what `ecru setup` can put right, after showing it as a diff, and look again
     #[arg(long)]
     pub fix: bool,

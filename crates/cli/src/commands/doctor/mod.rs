@@ -42,7 +42,7 @@ pub(super) async fn run(
         return Ok(exit_code::INTERRUPTED);
     };
     if args.fix && (report.first_error().is_some() || fix::has_work(&report)) {
-        say(&rendered(&report, args.format));
+        say(&rendered(&report, args));
         fix::carry_out(&report, args, &surroundings, outside)?;
         let Some(again) = cancelled.run_until_cancelled(diagnosis(&surroundings)).await else {
             return Ok(exit_code::INTERRUPTED);
@@ -57,13 +57,13 @@ pub(super) async fn run(
         )
         .hint("run this where gitlab-runner runs, or say what to look at with --context runner"));
     }
-    say(&rendered(&report, args.format));
+    say(&rendered(&report, args));
     Ok(if report.first_error().is_some() { exit_code::UNHEALTHY } else { exit_code::OK })
 }
 
-fn rendered(report: &Report, format: DoctorFormat) -> String {
-    match format {
-        DoctorFormat::Text => printable(&text::text(report)),
+fn rendered(report: &Report, args: &DoctorArgs) -> String {
+    match args.format {
+        DoctorFormat::Text => printable(&text::text(report, args.all)),
         DoctorFormat::Json => format!("{:#}\n", json::document(report)),
         DoctorFormat::Junit => junit::junit(report),
     }

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use ecru_doctor::report::{Check, Context, Fix, Outcome, Report, Section, Weight};
 
-pub(super) fn text(report: &Report) -> String {
+/// The whole diagnosis; what has no meaning on this machine is only counted, unless `shows_all`.
+pub(super) fn text(report: &Report, shows_all: bool) -> String {
     let mut text = String::new();
     for section in &report.sections {
-        put_section(&mut text, section);
+        put_section(&mut text, section, shows_all);
     }
     let _ = writeln!(text, "{}", counts(report));
     if let Some(Check { definition, outcome: Outcome::Fail(reason), .. }) = report.first_error() {
@@ -16,7 +17,7 @@ pub(super) fn text(report: &Report) -> String {
     text
 }
 
-fn put_section(text: &mut String, section: &Section) {
+fn put_section(text: &mut String, section: &Section, shows_all: bool) {
     let title = match section.context {
         Context::Runner => "RUNNER: the process of gitlab-runner, for `image:` and `services:`",
         Context::JobHost => "JOB HOST: the machine whose Docker engine runs jobs",
@@ -27,7 +28,9 @@ fn put_section(text: &mut String, section: &Section) {
         let _ = writeln!(text, "      known by {by}");
     }
     for check in &section.checks {
-        put_check(text, check);
+        if shows_all || !matches!(check.outcome, Outcome::NotApplicable(_)) {
+            put_check(text, check);
+        }
     }
     text.push('\n');
 }
@@ -87,7 +90,7 @@ fn counts(report: &Report) -> String {
         report.sections.iter().flat_map(|section| &section.checks).map(|check| word(check)).collect();
     let count = |wanted: &str| words.iter().filter(|word| **word == wanted).count();
     format!(
-        "{} checks: {} passed, {} failed, {} risks, {} skipped, {} not applicable",
+        "{} checks: {} passed, {} failed, {} risks, {} skipped, {} not applicable (--all shows them)",
         words.len(),
         count("ok"),
         count("FAIL"),
