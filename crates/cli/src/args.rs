@@ -1,6 +1,7 @@
 //! The command line.
 
 mod doctor;
+mod emit;
 mod setup;
 
 use std::ffi::OsString;
@@ -9,8 +10,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use doctor::{DoctorArgs, DoctorContext, DoctorFormat};
+pub use emit::{
+    EmitArgs, EmitGitlabCiArgs, EmitHelmArgs, EmitHelpersArgs, EmitIamPolicyArgs, EmitJobHostArgs,
+    EmitTerraformArgs, EmitWhat, IamPurpose, RegistriesArgs, TerraformModule,
+};
 pub use setup::{
-    Applying, JobHostPlace, SetupArgs, SetupJobHostArgs, SetupOutlet, SetupRunnerArgs, SetupTarget,
+    Applying, JobHostPlace, SetupArgs, SetupJobArgs, SetupJobHostArgs, SetupOutlet, SetupRunnerArgs,
+    SetupTarget,
 };
 
 /// Private Amazon ECR images in GitLab CI: proves, runs and explains.
@@ -35,6 +41,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Put ecru where GitLab Runner needs it: shows the changes as a diff, applies them, takes them back
     Setup(SetupArgs),
+    /// Print what is set up elsewhere: DOCKER_AUTH_CONFIG, config.toml, Terraform, Helm values, IAM policies, a CI job
+    Emit(EmitArgs),
     /// Say what is wrong with a runner, a job host or a job, and what puts it right
     Doctor(DoctorArgs),
     /// Show the whole story on emulated AWS: two accounts, two regions, three contexts

@@ -11,6 +11,7 @@ mod job;
 mod outside;
 mod stage;
 mod terminal;
+mod wanted_registries;
 
 use std::ffi::OsString;
 use std::io::Write as _;

@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use ecru_ecr::registry::Registry;
 use serde_json::{Value, json};
 
+use crate::edit::ecru_config::Wanted;
+
 /// What a principal is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -20,6 +22,9 @@ pub enum Purpose {
     /// Pull from ECR Public with a password, which raises its limits.
     Public,
 }
+
+/// The longest name of a repository.
+const MAX_REPOSITORY_NAME: usize = 256;
 
 const PULL: &[&str] = &["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
 const PUSH: &[&str] = &[
@@ -61,6 +66,17 @@ impl Purpose {
     }
 }
 
+/// Whether `text` is the name of a repository of ECR, in which `*` may stand for any text: lower-case letters, digits
+/// and separators in parts between slashes ("CreateRepository", Amazon ECR API reference).
+#[must_use]
+pub fn is_repository_pattern(text: &str) -> bool {
+    let is_allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-/*".contains(&byte);
+    (1..=MAX_REPOSITORY_NAME).contains(&text.len())
+        && text.bytes().all(is_allowed)
+        && text.split('/').all(|part| !part.is_empty())
+}
+
 /// The policy for `purpose` on the repositories called `repositories` (all, if none is named; `*` is any text) of
 /// `registries`.
 #[must_use]
@@ -86,6 +102,19 @@ pub fn pull_policy(registries: &[Registry]) -> Value {
         statements.push(statement("Public", PUBLIC, &["*".to_owned()]));
     }
     json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// The policy of an identity that pulls from registries, by itself where no role is named for one, else by the role,
+/// which then needs [`pull_policy`] of that registry and a trust policy that lets this identity in.
+#[must_use]
+pub fn puller_policy(wanted: &[Wanted]) -> Value {
+    let own = wanted.iter().filter(|one| one.role_arn.is_none()).map(|one| one.registry.clone());
+    let mut policy = pull_policy(&own.collect::<Vec<_>>());
+    let roles: BTreeSet<String> = wanted.iter().filter_map(|one| one.role_arn.clone()).collect();
+    if let Some(statements) = policy["Statement"].as_array_mut().filter(|_| !roles.is_empty()) {
+        statements.push(statement("Roles", &["sts:AssumeRole"], &roles.into_iter().collect::<Vec<_>>()));
+    }
+    policy
 }
 
 fn statement(id: &str, actions: &[&str], resources: &[String]) -> Value {
@@ -126,6 +155,36 @@ mod tests {
             ])
         );
         assert_eq!(policy["Statement"][0]["Resource"], json!(["*"]));
+    }
+
+    #[test]
+    fn whoever_pulls_by_a_role_only_assumes_it() {
+        let wanted = |host: &str, role: Option<&str>| Wanted {
+            registry: Registry::parse(host).unwrap(),
+            role_arn: role.map(str::to_owned),
+        };
+        let role = "arn:aws:iam::444455556666:role/pull";
+        let policy = puller_policy(&[
+            wanted("111122223333.dkr.ecr.eu-west-1.amazonaws.com", None),
+            wanted("444455556666.dkr.ecr.eu-west-1.amazonaws.com", Some(role)),
+        ]);
+        assert_eq!(
+            policy["Statement"][1]["Resource"],
+            json!(["arn:aws:ecr:eu-west-1:111122223333:repository/*"])
+        );
+        assert_eq!(policy["Statement"][2]["Action"], json!(["sts:AssumeRole"]));
+        assert_eq!(policy["Statement"][2]["Resource"], json!([role]));
+    }
+
+    #[test]
+    fn what_no_repository_can_be_called_is_no_pattern() {
+        for pattern in ["app", "team/app", "team/*", "*", "a.b-c_d/e"] {
+            assert!(is_repository_pattern(pattern), "{pattern}");
+        }
+        let long = "a".repeat(MAX_REPOSITORY_NAME + 1);
+        for pattern in ["", "/", "a/", "/a", "a//b", "A", "a b", "a\"", "a:1", "${x}", "\u{e9}", &long] {
+            assert!(!is_repository_pattern(pattern), "{pattern}");
+        }
     }
 
     #[test]

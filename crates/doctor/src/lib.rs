@@ -21,6 +21,7 @@ pub mod plan;
 pub mod program_output;
 pub mod report;
 pub mod service;
+pub mod setup_job;
 pub mod setup_job_host;
 pub mod setup_runner;
 pub mod surroundings;

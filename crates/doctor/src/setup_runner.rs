@@ -1,6 +1,6 @@
 //! The plan that makes a gitlab-runner service pull from registries of ECR.
 
-mod program;
+pub(crate) mod program;
 
 use std::path::{Path, PathBuf};
 
@@ -182,7 +182,7 @@ fn drop_in(request: &Request<'_>) -> Result<Change, PlanError> {
     })
 }
 
-fn edited(
+pub(crate) fn edited(
     root: &Path,
     path: PathBuf,
     content: Content,

@@ -1,7 +1,9 @@
 //! Edits of random files: outside the edit no byte changes, and any bytes are answered.
 
+use ecru_doctor::edit::EditError;
 use ecru_doctor::edit::docker_config::{Helpers, with_helpers};
 use ecru_doctor::edit::ecru_config::{Wanted, with_registries};
+use ecru_doctor::edit::job_containers::{JobContainers, with_job_containers};
 use ecru_doctor::edit::runner_config::with_docker_auth_config;
 use ecru_ecr::registry::Registry;
 use proptest::prelude::*;
@@ -18,6 +20,18 @@ fn is_insertion(before: &str, after: &str) -> bool {
     let prefix = before.bytes().zip(after.bytes()).take_while(same).count();
     let suffix = before.bytes().rev().zip(after.bytes().rev()).take_while(same).count();
     after.len() > before.len() && prefix + suffix >= before.len()
+}
+
+/// Whether `after` is `before` with something put in at two places at most.
+fn is_two_insertions(before: &str, after: &str) -> bool {
+    let same = |(one, other): &(u8, u8)| one == other;
+    let prefix = before.bytes().zip(after.bytes()).take_while(same).count();
+    let before = &before.as_bytes()[prefix..];
+    let after = &after.as_bytes()[prefix..];
+    let suffix = before.iter().rev().zip(after.iter().rev()).take_while(|(one, other)| one == other).count();
+    let between = &before[..before.len() - suffix];
+    let inserted = &after[..after.len() - suffix];
+    between.is_empty() || inserted.windows(between.len()).any(|window| window == between)
 }
 
 fn space() -> impl Strategy<Value = &'static str> + Clone {
@@ -84,6 +98,8 @@ fn runner_config() -> impl Strategy<Value = String> {
     let tables = prop::sample::select(vec![
         "",
         "[runners.docker]\n  image = 'a'\n  volumes = [\"/x\"]",
+        "[runners.docker] # d\n\timage = 'a' # '\n# volumes = []\n[runners.machine]\nIdleCount = 0",
+        "[runners.docker]\nvolumes = [\n  '/cache', # c\n  \"/builds:/x\",\n]\nshm_size = 0",
         "[runners.cache]\n[runners.cache.s3]\nSecretKey = \"s\"\n[[runners.docker.services]]\nname = 'x'",
     ]);
     let runner = (prop::collection::btree_set(0..7usize, 0..5), environment, tables, "[ \t]{0,3}");
@@ -103,6 +119,7 @@ fn runner_config() -> impl Strategy<Value = String> {
             for (number, (chosen, environment, tables, indent)) in runners.iter().enumerate() {
                 lines.push("[[runners]]".to_owned());
                 lines.push(format!("{indent}name = \"runner-{number}\""));
+                lines.push(format!("{indent}executor = 'docker'"));
                 lines.extend(chosen.iter().map(|index| format!("{indent}{}", settings[*index])));
                 lines.push(format!("{indent}{environment}"));
                 lines.push((*tables).to_owned());
@@ -132,6 +149,22 @@ proptest! {
         let again = with_docker_auth_config(after.as_bytes(), Some("runner-0"), &helpers(), "ecr-login").unwrap();
         prop_assert_eq!(after, again);
     }
+
+    #[test]
+    fn job_containers_change_the_runner_s_file_at_two_places(text in runner_config()) {
+        let containers = JobContainers {
+            volumes: vec!["/a:/b:ro".to_owned(), "/var/run/docker.sock:/var/run/docker.sock".to_owned()],
+            environment: vec!["DOCKER_CONFIG=/c".to_owned()],
+        };
+        let edited = |text: &str| with_job_containers(text.as_bytes(), Some("runner-0"), &containers);
+        match edited(&text) {
+            Ok(after) => {
+                prop_assert!(is_two_insertions(&text, &after.text), "{text:?} became {after:?}");
+                prop_assert_eq!(edited(&after.text), Ok(after));
+            }
+            Err(error) => prop_assert_eq!(error, EditError::Form { name: "[runners.docker]".to_owned() }),
+        }
+    }
 }
 
 proptest! {
@@ -141,6 +174,8 @@ proptest! {
         for content in [content.as_slice(), text.as_bytes()] {
             let _ = with_helpers(Some(content), &helpers(), "ecr-login");
             let _ = with_docker_auth_config(content, None, &helpers(), "ecr-login");
+            let containers = JobContainers { volumes: vec!["/a:/b".to_owned()], environment: Vec::new() };
+            let _ = with_job_containers(content, None, &containers);
             let _ = with_registries(Some(content), &wanted);
         }
     }

@@ -20,6 +20,8 @@ pub enum SetupTarget {
     Runner(SetupRunnerArgs),
     /// The host whose Docker engine runs the jobs, or in config.toml the hosts that the runner makes
     JobHost(SetupJobHostArgs),
+    /// Every container of a runner's jobs, for `docker pull` and `docker push` in scripts
+    Job(SetupJobArgs),
 }
 
 /// `ecru setup runner`
@@ -122,4 +124,38 @@ pub enum JobHostPlace {
     ThisHost,
     /// In the runner's config.toml: user data, metadata options or the command that waits for a host.
     ConfigToml,
+}
+
+/// `ecru setup job`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 all is as it should be, 5 changes were shown and not made, 80 a file is refused, 94 no \
+    runner or no static helper was found, 95 the changes could not be made, or taken back."
+)]
+pub struct SetupJobArgs {
+    /// A registry that scripts use, such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com or public.ecr.aws
+    #[arg(long = "registry", value_name = "HOST", required_unless_present = "undo", conflicts_with = "undo", num_args = 1..)]
+    pub registries: Vec<String>,
+    /// The role that the helper assumes in jobs, with the job's ID token if it has one; HOST=ARN for one registry, with
+    /// `--gitlab-ci` only
+    #[arg(long = "role-arn", value_name = "[HOST=]ARN")]
+    pub role_arns: Vec<String>,
+    /// Give containers the job host's Docker engine too: jobs are then as good as root there
+    #[arg(long)]
+    pub engine_socket: bool,
+    /// Change nothing, and print the lines of a .gitlab-ci.yml for a job with an ID token, as `ecru emit gitlab-ci`
+    #[arg(long, requires = "role_arns", conflicts_with_all = ["engine_socket", "undo", "yes"])]
+    pub gitlab_ci: bool,
+    /// Which `[[runners]]` of the config.toml
+    #[arg(long, value_name = "NAME")]
+    pub runner: Option<String>,
+    /// The runner's config.toml (the one that the service is started with, if not given)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The static program that becomes the helper (the one beside ecru, else ecru itself)
+    #[arg(long, value_name = "FILE")]
+    pub helper: Option<PathBuf>,
+    /// How it is carried out.
+    #[command(flatten)]
+    pub applying: Applying,
 }

@@ -4,6 +4,7 @@ mod cache;
 mod check;
 pub(crate) mod demo_guest;
 mod doctor;
+mod emit;
 mod emulate;
 mod emulate_around;
 mod emulate_identity;
@@ -34,6 +35,7 @@ pub(crate) fn exit_code_of(command: Command, outside: &Outside) -> Result<u8, Co
         Command::Emulate(args) => in_runtime(async |cancelled| emulate::run(args, outside, cancelled).await),
         Command::Explain(args) => explain::run(args, outside),
         Command::Setup(args) => setup::run(args, outside),
+        Command::Emit(args) => emit::run(args),
         Command::Doctor(args) => in_runtime(async |cancelled| doctor::run(args, outside, cancelled).await),
         Command::Demo(args) => in_runtime(async |cancelled| demo::run(args, outside, cancelled).await),
         Command::Token(args) => token::run(args, outside),

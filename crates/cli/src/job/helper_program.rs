@@ -35,7 +35,7 @@ pub(crate) fn static_helper() -> Result<PathBuf, HelperProgramError> {
 }
 
 /// Whether `file` is an ELF program that asks for no interpreter (ELF specification, `PT_INTERP`).
-fn is_static_program(file: &Path) -> io::Result<bool> {
+pub(crate) fn is_static_program(file: &Path) -> io::Result<bool> {
     use io::Read as _;
     let mut start = Vec::new();
     File::open(file)?.take(HEADER_BYTES).read_to_end(&mut start)?;

@@ -16,6 +16,21 @@ pub enum Helpers {
     Store,
 }
 
+impl Helpers {
+    /// A whole `config.json` that says nothing else, on one line: also the value of `DOCKER_AUTH_CONFIG`.
+    #[must_use]
+    pub fn document(&self, suffix: &str) -> String {
+        match self {
+            Self::Store => serde_json::json!({ "credsStore": suffix }),
+            Self::ForRegistries(registries) => {
+                let entries = registries.iter().map(|registry| (registry.clone(), suffix.into()));
+                serde_json::json!({ "credHelpers": entries.collect::<serde_json::Map<_, _>>() })
+            }
+        }
+        .to_string()
+    }
+}
+
 /// The `config.json` in `content` with `suffix` (of `docker-credential-suffix`) as helper; `None` means there is no
 /// file yet. All other members stay to the byte.
 ///

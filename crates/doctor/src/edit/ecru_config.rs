@@ -25,7 +25,7 @@ pub struct Wanted {
 pub fn with_registries(content: Option<&[u8]>, wanted: &[Wanted]) -> Result<String, EditError> {
     let text = text_of(content.unwrap_or_default())?;
     if text.trim().is_empty() {
-        return Ok(fresh(wanted));
+        return Ok(format!("# Written by `ecru setup runner`.\n{}", fresh_configuration(wanted)));
     }
     let before = meaning(text)?;
     let parsed = document(text)?;
@@ -43,13 +43,14 @@ pub fn with_registries(content: Option<&[u8]>, wanted: &[Wanted]) -> Result<Stri
     }
 }
 
-fn fresh(wanted: &[Wanted]) -> String {
+/// A configuration of a machine that allows `wanted` and nothing else.
+pub(crate) fn fresh_configuration(wanted: &[Wanted]) -> String {
     let hosts: Vec<String> = wanted.iter().map(|wanted| quoted_plainly(&wanted.registry.host())).collect();
     let list = |values: BTreeSet<String>| {
         values.iter().map(|value| quoted_plainly(value)).collect::<Vec<_>>().join(", ")
     };
     let mut text = format!(
-        "# Written by `ecru setup runner`.\nregistries = [{}]\n\n# Nothing else may be asked for, whatever a job names.\n\
+        "registries = [{}]\n\n# Nothing else may be asked for, whatever a job names.\n\
          [policy]\naccounts = [{}]\nregions = [{}]\npublic = {}\n",
         hosts.join(", "),
         list(accounts(wanted)),

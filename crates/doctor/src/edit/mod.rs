@@ -8,6 +8,7 @@
 pub mod docker_config;
 pub mod drop_in;
 pub mod ecru_config;
+pub mod job_containers;
 pub mod job_hosts;
 mod json;
 pub mod runner_config;

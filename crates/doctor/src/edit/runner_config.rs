@@ -36,7 +36,10 @@ pub fn with_docker_auth_config(
     Ok(result)
 }
 
-fn runner_table<'d, 't>(document: &'d DeTable<'t>, index: usize) -> Result<&'d DeTable<'t>, EditError> {
+pub(super) fn runner_table<'d, 't>(
+    document: &'d DeTable<'t>,
+    index: usize,
+) -> Result<&'d DeTable<'t>, EditError> {
     let runners = document.get("runners").and_then(|runners| runners.get_ref().as_array());
     let runner = runners.and_then(|runners| runners.get(index));
     runner
@@ -53,7 +56,7 @@ fn edit_of_runner(
 ) -> Result<(Option<Splice>, String), EditError> {
     let wrong_type = || EditError::WrongType { name: "environment".to_owned(), expected: "a list of texts" };
     let Some(environment) = runner.get("environment") else {
-        let value = format!("{PREFIX}{}", fresh(helpers, suffix));
+        let value = format!("{PREFIX}{}", helpers.document(suffix));
         let line = format!("environment = [{}]", quoted(&value));
         let splice = line_behind_last(text, runner, &line)
             .ok_or_else(|| EditError::Form { name: "[[runners]]".to_owned() })?;
@@ -69,29 +72,18 @@ fn edit_of_runner(
         }
     }
     let Some((span, json)) = last else {
-        let value = format!("{PREFIX}{}", fresh(helpers, suffix));
+        let value = format!("{PREFIX}{}", helpers.document(suffix));
         let splice = added_to_array(text, environment.span(), array, std::slice::from_ref(&value));
         return Ok((Some(splice), value));
     };
     if json.trim().is_empty() {
-        let value = format!("{PREFIX}{}", fresh(helpers, suffix));
+        let value = format!("{PREFIX}{}", helpers.document(suffix));
         return Ok((Some(Splice::replace(span, quoted(&value))), value));
     }
     let edited = with_helpers(Some(json.as_bytes()), helpers, suffix)?;
     let value = format!("{PREFIX}{edited}");
     let splice = (edited != json).then(|| Splice::replace(span, quoted(&value)));
     Ok((splice, value))
-}
-
-fn fresh(helpers: &Helpers, suffix: &str) -> String {
-    match helpers {
-        Helpers::Store => serde_json::json!({ "credsStore": suffix }),
-        Helpers::ForRegistries(registries) => {
-            let entries = registries.iter().map(|registry| (registry.clone(), suffix.into()));
-            serde_json::json!({ "credHelpers": entries.collect::<serde_json::Map<_, _>>() })
-        }
-    }
-    .to_string()
 }
 
 fn is_as_meant(mut before: toml::Table, after: &toml::Table, index: usize, value: &str) -> bool {
@@ -117,9 +109,12 @@ pub(crate) fn visible(path: &str, value: &str) -> Option<String> {
     match path {
         "runners.name" | "runners.executor" => Some(value.to_owned()),
         "runners.environment" => {
-            let json = value.strip_prefix(PREFIX)?;
+            let Some(json) = value.strip_prefix(PREFIX) else {
+                return super::job_containers::visible(path, value);
+            };
             masked_json(json).map(|json| format!("{PREFIX}{json}"))
         }
+        "runners.docker.volumes" => super::job_containers::visible(path, value),
         _ => super::job_hosts::visible(path, value),
     }
 }

@@ -59,17 +59,22 @@ impl ProgramError {
 }
 
 pub(super) fn change(service: &Service, request: &Request<'_>) -> Result<Change, ProgramError> {
+    let path = folder(&service.path, request.root).ok_or(ProgramError::NoFolder)?.join(HELPER);
+    change_at(path, request.program, request.root)
+}
+
+/// The change that puts `program` at the absolute `path` of the machine below `root`.
+pub(crate) fn change_at(path: PathBuf, program: &Path, root: &Path) -> Result<Change, ProgramError> {
     let unreadable = |path: &Path, reason: String| ProgramError::Unreadable { path: path.to_owned(), reason };
-    let after = read_limited(request.program, MAX_BYTES)
-        .map_err(|error| unreadable(request.program, error.to_string()))?
-        .ok_or_else(|| unreadable(request.program, "it does not exist".to_owned()))?;
+    let after = read_limited(program, MAX_BYTES)
+        .map_err(|error| unreadable(program, error.to_string()))?
+        .ok_or_else(|| unreadable(program, "it does not exist".to_owned()))?;
     if !is_for_this_machine(&after) {
         let wanted = std::env::consts::ARCH;
-        return Err(ProgramError::Architecture { path: request.program.to_owned(), wanted });
+        return Err(ProgramError::Architecture { path: program.to_owned(), wanted });
     }
-    let path = folder(&service.path, request.root).ok_or(ProgramError::NoFolder)?.join(HELPER);
-    let before = read_limited(&below(request.root, &path), MAX_BYTES)
-        .map_err(|error| unreadable(&path, error.to_string()))?;
+    let before =
+        read_limited(&below(root, &path), MAX_BYTES).map_err(|error| unreadable(&path, error.to_string()))?;
     let creation = Creation { owner: None, mode: 0o755, folder_mode: 0o755 };
     Ok(Change { path, before, after, creation, content: Content::Program })
 }

@@ -1,6 +1,7 @@
 //! `ecru setup`: settings of other tools, as a plan, a diff, and changes that can be taken back.
 
 mod applying;
+mod job;
 pub(super) mod job_host;
 pub(super) mod runner;
 mod text;
@@ -20,6 +21,7 @@ pub(super) fn run(args: &SetupArgs, outside: &Outside) -> Result<u8, CommandErro
     match &args.target {
         SetupTarget::Runner(args) => runner::run(args, outside),
         SetupTarget::JobHost(args) => job_host::run(args, outside),
+        SetupTarget::Job(args) => job::run(args, outside),
     }
 }
 

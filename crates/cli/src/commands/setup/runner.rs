@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use ecru_doctor::edit::ecru_config::Wanted;
 use ecru_doctor::setup_runner::{HELPER, Outlet, PlanError, Request, plan};
-use ecru_ecr::registry::Registry;
 
 use super::applying::{Texts, carry_out, take_back};
 use super::{service, text};
@@ -12,13 +10,14 @@ use crate::args::{SetupOutlet, SetupRunnerArgs};
 use crate::error::CommandError;
 use crate::exit_code;
 use crate::outside::Outside;
+use crate::wanted_registries::wanted_registries;
 
 /// Sets up; the exit code says whether everything is as it should be.
 pub(in crate::commands) fn run(args: &SetupRunnerArgs, outside: &Outside) -> Result<u8, CommandError> {
     if args.applying.undo {
         return take_back(&args.applying, outside);
     }
-    let wanted = wanted(args)?;
+    let wanted = wanted_registries(&args.registries, &args.role_arns)?;
     let aws_environment = pairs(&args.aws_environment)?;
     let service = service(&args.applying.root, args.home.as_deref(), args.config.as_deref(), outside)?;
     let program = program(args)?;
@@ -40,40 +39,6 @@ pub(in crate::commands) fn run(args: &SetupRunnerArgs, outside: &Outside) -> Res
         applied: text::applied(&service, &request),
     };
     carry_out(&args.applying, outside, again, &texts)
-}
-
-fn wanted(args: &SetupRunnerArgs) -> Result<Vec<Wanted>, CommandError> {
-    let registry = |text: &str| {
-        Registry::parse(text).map_err(|error| {
-            CommandError::new(exit_code::BAD_CONFIGURATION, format!("`{text}` is no registry of ECR"))
-                .because(error.to_string())
-        })
-    };
-    let mut wanted: Vec<Wanted> = Vec::new();
-    for text in &args.registries {
-        let registry = registry(text)?;
-        if !wanted.iter().any(|other| other.registry == registry) {
-            wanted.push(Wanted { registry, role_arn: None });
-        }
-    }
-    for role in &args.role_arns {
-        let (host, arn) = role.split_once('=').map_or((None, role.as_str()), |(host, arn)| (Some(host), arn));
-        if !arn.starts_with("arn:") {
-            return Err(CommandError::new(
-                exit_code::BAD_CONFIGURATION,
-                format!("`{arn}` is no ARN of a role"),
-            ));
-        }
-        let host = host.map(registry).transpose()?;
-        let mut chosen =
-            wanted.iter_mut().filter(|one| host.as_ref().is_none_or(|host| one.registry == *host)).peekable();
-        if chosen.peek().is_none() {
-            let message = format!("`--role-arn {role}` is for none of the registries");
-            return Err(CommandError::new(exit_code::BAD_CONFIGURATION, message));
-        }
-        chosen.for_each(|one| one.role_arn = Some(arn.to_owned()));
-    }
-    Ok(wanted)
 }
 
 fn pairs(arguments: &[String]) -> Result<Vec<(String, String)>, CommandError> {
