@@ -1,6 +1,6 @@
 //! Everything that is emitted, read by a parser of its kind, and found to say what was asked for.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
 

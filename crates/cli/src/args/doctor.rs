@@ -42,6 +42,9 @@ pub struct DoctorArgs {
     /// In text, show the checks that have no meaning here, too
     #[arg(long)]
     pub all: bool,
+    /// Also write the diagnosis as one page for a browser, with the way of a credential drawn
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Carry out what `ecru setup` can put right, after showing it as a diff, and look again
     #[arg(long)]
     pub fix: bool,

@@ -6,6 +6,7 @@ mod fixtures;
 mod forms;
 mod healthy;
 mod helpers;
+mod html;
 mod machine;
 mod page;
 mod roots;

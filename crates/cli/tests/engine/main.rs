@@ -9,4 +9,5 @@
 
 mod bad_input;
 mod first_job;
+mod job_host;
 mod stage;

@@ -46,13 +46,14 @@ fn check(entry: &Entry<'_>) -> Markup {
     html! {
         details.check.(standing.class()) #(entry.anchor()) open[open] {
             summary {
-                (standing.mark())
-                span.word { (standing.word()) }
+                // Spaces for readers that know no grid.
+                (standing.mark()) " "
+                span.word { (standing.word()) } " "
                 span.about {
                     h4 { (visible(check.definition.title)) }
                     @if let Some(subject) = &check.subject { " " code.subject { (visible(subject)) } }
-                    @if let Some(reason) = check.outcome.reason() { span.reason { (visible(reason)) } }
-                }
+                    @if let Some(reason) = check.outcome.reason() { " " span.reason { (visible(reason)) } }
+                } " "
                 span.station-name { (words::station(entry.context, entry.station())) }
             }
             div.body {

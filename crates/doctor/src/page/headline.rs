@@ -102,9 +102,8 @@ fn overview(report: &Report, entries: &[Entry<'_>]) -> Markup {
 fn origin(facts: &PageFacts) -> Markup {
     html! {
         p.origin {
-            time { (visible(&facts.made_at)) }
-            @if let Some(machine) = &facts.machine { " · on " span { (visible(machine)) } }
-            " · ecru " (visible(&facts.version)) " · " code { (visible(&facts.command)) }
+            time { (visible(&facts.made_at)) } " · on " span { (visible(&facts.machine)) } " · ecru "
+            (visible(&facts.version))
         }
     }
 }

@@ -32,10 +32,8 @@ pub struct PageFacts {
     pub version: String,
     /// When the report was made, as RFC 3339 has it.
     pub made_at: String,
-    /// The name of the machine, where it is known.
-    pub machine: Option<String>,
-    /// The command that made the report.
-    pub command: String,
+    /// What the machine is called.
+    pub machine: String,
 }
 
 /// A check with what the page needs to point at it.

@@ -62,7 +62,7 @@ impl<'a> Lane<'a> {
                     p.who { (words::who(self.context)) }
                     @if !self.looked_at { (self.how_to_look()) }
                 }
-                ol.stations { @for station in STATIONS { (self.station(station)) } }
+                ol.stations role="list" { @for station in STATIONS { (self.station(station)) } }
             }
         }
     }

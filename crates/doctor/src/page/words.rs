@@ -83,7 +83,7 @@ pub(super) fn what(context: Context, station: Station) -> &'static str {
         (Context::Runner, Station::Identity) => "the AWS identity of the service",
         (_, Station::Network) => "names, routes, proxies",
         (Context::Runner, Station::Registry) => "a token; the images of the jobs",
-        (Context::Runner, Station::Engine) => "the engine that is told to pull",
+        (Context::Runner, Station::Engine) => "the engine that pulls; what jobs can do with it",
         (Context::JobHost, Station::Place) => "its disk, its user data",
         (Context::JobHost, Station::Configuration) => "user data, firewall, metadata options",
         (Context::JobHost, Station::Identity) => "the role of the instance",

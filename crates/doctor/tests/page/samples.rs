@@ -21,8 +21,7 @@ pub(crate) fn facts() -> PageFacts {
     PageFacts {
         version: "0.1.0".to_owned(),
         made_at: "2026-11-23T02:10:00Z".to_owned(),
-        machine: Some("ci-manager-1".to_owned()),
-        command: "ecru doctor --html doctor.html".to_owned(),
+        machine: "ci-manager-1".to_owned(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `ecru doctor`: what is wrong in the context that this machine is, and what puts it right.
 
 mod fix;
+mod html;
 mod json;
 mod junit;
 mod text;
@@ -58,6 +59,9 @@ pub(super) async fn run(
         .hint("run this where gitlab-runner runs, or say what to look at with --context runner"));
     }
     say(&rendered(&report, args));
+    if let Some(file) = &args.html {
+        html::write(&report, &surroundings, file)?;
+    }
     Ok(if report.first_error().is_some() { exit_code::UNHEALTHY } else { exit_code::OK })
 }
 
