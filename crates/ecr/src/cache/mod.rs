@@ -67,12 +67,11 @@ impl Cache {
     /// Expired and unreadable entries are left out.
     #[must_use]
     pub fn registries(&self) -> Vec<Registry> {
-        let now = (self.clock)();
+        let (now, identity) = ((self.clock)(), self.identity.to_string());
         let names = self.directory.entry_names().unwrap_or_default();
         let entries = names.iter().filter_map(|name| {
             let content = self.directory.read(name).ok()??;
-            Entry::read(&content, &self.partitions, now)
-                .filter(|entry| entry.identity == self.identity.to_string())
+            Entry::read(&content, &self.partitions, now).filter(|entry| entry.identity == identity)
         });
         entries.flat_map(|entry| [Some(entry.registry), entry.token.own_registry]).flatten().collect()
     }

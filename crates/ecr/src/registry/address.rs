@@ -154,11 +154,11 @@ fn split_scheme(text: &str) -> (Option<Scheme>, &str) {
 }
 
 fn is_path_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"/._-:".contains(&byte)
+    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b':')
 }
 
 fn is_authority_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte)
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']')
 }
 
 /// Whether `path` is empty, or parts of plain characters with at most one slash at the end, and a tag at most.
@@ -200,15 +200,15 @@ fn is_host(host: &str) -> bool {
             .strip_suffix(']')
             .is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok());
     }
-    host.len() <= MAX_HOST_BYTES && host.split('.').all(is_label)
+    host.len() <= MAX_HOST_BYTES && host.as_bytes().split(|byte| *byte == b'.').all(is_label)
 }
 
 /// Whether `label` can stand between two dots of a host name (RFC 1123, section 2.1).
-fn is_label(label: &str) -> bool {
+fn is_label(label: &[u8]) -> bool {
     matches!(label.len(), 1..=63)
-        && !label.starts_with('-')
-        && !label.ends_with('-')
-        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !label.starts_with(b"-")
+        && !label.ends_with(b"-")
+        && label.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ struct Row {
 /// How the regions of a partition are named: words joined by hyphens, the last one a number.
 struct Regions {
     /// The words that every region of the partition starts with.
-    head: &'static [&'static str],
+    head: &'static [&'static [u8]],
     /// How many words there are, the number included.
     words: usize,
 }
@@ -77,43 +77,43 @@ const ROWS: [Row; 8] = [
         name: "aws-us-gov",
         suffix: "amazonaws.com",
         dual_stack_suffix: Some("on.aws"),
-        regions: Regions { head: &["us", "gov"], words: 4 },
+        regions: Regions { head: &[b"us", b"gov"], words: 4 },
     },
     Row {
         name: "aws-cn",
         suffix: "amazonaws.com.cn",
         dual_stack_suffix: Some("on.amazonwebservices.com.cn"),
-        regions: Regions { head: &["cn"], words: 3 },
+        regions: Regions { head: &[b"cn"], words: 3 },
     },
     Row {
         name: "aws-eusc",
         suffix: "amazonaws.eu",
         dual_stack_suffix: Some("on.amazonwebservices.eu"),
-        regions: Regions { head: &["eusc"], words: 4 },
+        regions: Regions { head: &[b"eusc"], words: 4 },
     },
     Row {
         name: "aws-iso",
         suffix: "c2s.ic.gov",
         dual_stack_suffix: None,
-        regions: Regions { head: &["us", "iso"], words: 4 },
+        regions: Regions { head: &[b"us", b"iso"], words: 4 },
     },
     Row {
         name: "aws-iso-b",
         suffix: "sc2s.sgov.gov",
         dual_stack_suffix: None,
-        regions: Regions { head: &["us", "isob"], words: 4 },
+        regions: Regions { head: &[b"us", b"isob"], words: 4 },
     },
     Row {
         name: "aws-iso-e",
         suffix: "cloud.adc-e.uk",
         dual_stack_suffix: None,
-        regions: Regions { head: &["eu", "isoe"], words: 4 },
+        regions: Regions { head: &[b"eu", b"isoe"], words: 4 },
     },
     Row {
         name: "aws-iso-f",
         suffix: "csp.hci.ic.gov",
         dual_stack_suffix: None,
-        regions: Regions { head: &["us", "isof"], words: 4 },
+        regions: Regions { head: &[b"us", b"isof"], words: 4 },
     },
 ];
 
@@ -295,22 +295,24 @@ fn is_region(text: &str) -> bool {
 impl Regions {
     /// Whether `region` can be one of them. New regions of known partitions pass, since only their shape is known.
     fn have(&self, region: &str) -> bool {
-        if region.len() > MAX_REGION_BYTES {
-            return false;
-        }
-        let words: Vec<&str> = region.split('-').collect();
-        let [place @ .., number] = words.as_slice() else { return false };
-        words.len() == self.words
-            && place.iter().all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()))
+        let Some((place, number)) = region.rsplit_once('-') else { return false };
+        let words = || place.as_bytes().split(|byte| *byte == b'-');
+        region.len() <= MAX_REGION_BYTES
+            && words().count() + 1 == self.words
+            && words().all(|word| !word.is_empty() && word.iter().all(u8::is_ascii_lowercase))
             && matches!(number.len(), 1 | 2)
             && number.bytes().all(|byte| byte.is_ascii_digit())
-            && if self.head.is_empty() { is_commercial(place) } else { place.starts_with(self.head) }
+            && match self.head {
+                [] => words().next().is_some_and(is_commercial),
+                head => words().zip(head).all(|(word, expected)| word == *expected),
+            }
     }
 }
 
-/// Commercial regions start with two letters of a continent or country; China's are not among them.
-fn is_commercial(place: &[&str]) -> bool {
-    place.first().is_some_and(|first| first.len() == 2 && *first != "cn")
+/// Whether commercial regions start with this word, of a continent or country: it has two letters, and China's
+/// regions are a partition of their own.
+fn is_commercial(word: &[u8]) -> bool {
+    word.len() == 2 && word != b"cn"
 }
 
 impl PartialEq for Partition {
