@@ -22,10 +22,10 @@ const MOST: u64 = 64 * 1024;
 
 /// A running emulator; it ends with this value.
 #[derive(Debug)]
-pub(super) struct EmulatedAws {
+pub(crate) struct EmulatedAws {
     child: Child,
     /// The variables that point AWS clients at it, with keys that it knows. All of them are worthless elsewhere.
-    pub(super) environment: Vec<(String, String)>,
+    pub(crate) environment: Vec<(String, String)>,
     announced: Value,
     metadata_endpoint: String,
 }
@@ -35,7 +35,7 @@ impl EmulatedAws {
     ///
     /// # Errors
     /// Fails when it does not say within 20 seconds where it is.
-    pub(super) fn start(ecru: &Path) -> Result<Self> {
+    pub(crate) fn start(ecru: &Path) -> Result<Self> {
         Self::start_with(ecru, &[])
     }
 

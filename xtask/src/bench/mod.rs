@@ -14,6 +14,7 @@ use anyhow::{Result, ensure};
 use cargo_metadata::MetadataCommand;
 use clap::{Args, ValueEnum};
 
+pub(crate) use self::emulated_aws::EmulatedAws;
 use crate::{outside, workspace};
 
 /// The arguments of `cargo xtask bench`.

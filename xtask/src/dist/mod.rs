@@ -3,6 +3,7 @@
 mod platform;
 mod program;
 mod run;
+mod warm;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,10 @@ pub(crate) struct Arguments {
     /// Build the credential helper only.
     #[arg(long)]
     helper: bool,
+    /// Find out anew which functions of the helper answer from the cache, which are laid side by side: needs valgrind,
+    /// and is worth it after a change of what a warm `get` does, or of the compiler.
+    #[arg(long, conflicts_with_all = ["targets", "helper"])]
+    find_warm_functions: bool,
 }
 
 /// Builds, checks, and prints one Markdown table.
@@ -31,6 +36,10 @@ pub(crate) struct Arguments {
 /// # Errors
 /// Fails when a program does not build, is not static, is longer than it may be, or does not run where it can be tried.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.find_warm_functions {
+        println!("dist: {} functions answer from the cache", warm::write_list()?);
+        return Ok(());
+    }
     let (platforms, obstacles) = platforms(&arguments.targets)?;
     let programs: &[Program] = if arguments.helper { &[HELPER] } else { &[HELPER, ECRU] };
     let mut rows = Vec::new();

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::warm;
 use crate::musl::{self, Musl};
 use crate::{outside, workspace};
 
@@ -97,17 +98,20 @@ impl Platform {
     /// What the linker is told besides. Each of the thousands of addresses in tables of functions takes 24 bytes in a
     /// program that can be loaded anywhere, or, packed, two bits; musl applies them at its start. What is never unwound
     /// needs no tables for it, and what is needed together shall lie together.
-    pub(super) fn link_arguments(&self) -> Vec<String> {
+    ///
+    /// # Errors
+    /// Fails when the linker's script cannot be written.
+    pub(super) fn link_arguments(&self) -> Result<Vec<String>> {
         if self.c_compiler.is_none() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        let script = workspace::root().join("xtask/src/dist/sections.ld");
+        let script = warm::linker_script()?;
         let arguments = [
             "-zpack-relative-relocs".to_owned(),
             "--no-eh-frame-hdr".to_owned(),
             format!("-T{}", script.display()),
         ];
-        arguments.map(|argument| format!("-Clink-arg={argument}")).to_vec()
+        Ok(arguments.map(|argument| format!("-Clink-arg={argument}")).to_vec())
     }
 }
 

@@ -48,11 +48,19 @@ impl Program {
     /// # Errors
     /// Fails when it does not build.
     pub(crate) fn build(&self, platform: &Platform) -> Result<PathBuf> {
+        self.build_with(platform, &[])
+    }
+
+    /// The same with more arguments of the compiler for the program itself.
+    ///
+    /// # Errors
+    /// Fails when it does not build.
+    pub(super) fn build_with(&self, platform: &Platform, arguments: &[&str]) -> Result<PathBuf> {
         let Self { package, name, profile, flags, .. } = self;
         println!("dist: building {name} for {}", platform.target);
         let mut cargo = platform.cargo("rustc", flags)?;
         cargo.args(["--profile", profile, "-p", package, "--bin", name]);
-        let built = cargo.arg("--").args(platform.link_arguments()).status()?;
+        let built = cargo.arg("--").args(platform.link_arguments()?).args(arguments).status()?;
         ensure!(built.success(), "`{name}` does not build for {}", platform.target);
         let manifest = workspace::root().join("Cargo.toml");
         let metadata = MetadataCommand::new().manifest_path(manifest).no_deps().exec()?;
