@@ -1,18 +1,32 @@
 //! How the runner picks credentials for an image, and how others would.
 //!
 //! NUL bytes divide the input: the image, DOCKER_AUTH_CONFIG, `~/.docker/config.json`, and then the answers of the
-//! helpers in turn, of which the first character says how the helper ended.
+//! helpers in turn, of which the first character says how the helper ended. The length of the input picks the runner
+//! of another version that decides about it as well; all of them for each input would be most of the work.
 
 use ecru_gitlab::registry_auth::{
-    self, CredentialHelpers, FileContent, HelperAnswer, HelperVerb, HomeFile, Inputs, Outcome, Runner,
-    RunnerVersion, Verdict,
+    self, AllCredentials, CredentialHelpers, FileContent, HelperAnswer, HelperVerb, HomeFile, Inputs,
+    Outcome, Runner, RunnerVersion, Verdict,
 };
 use ecru_gitlab::{docker_cli, kubelet};
 use secrecy::{ExposeSecret, SecretString};
 
+/// The runners whose rules differ from the newest known one's.
+const OTHERS: [RunnerVersion; 8] = [
+    RunnerVersion::new(12, 0, 0),
+    RunnerVersion::new(13, 1, 0),
+    RunnerVersion::new(13, 4, 0),
+    RunnerVersion::new(13, 5, 0),
+    RunnerVersion::new(17, 5, 0),
+    RunnerVersion::new(18, 1, 0),
+    RunnerVersion::new(18, 3, 0),
+    RunnerVersion::new(19, 4, 0),
+];
+
 /// Panics unless all that is promised holds for the input.
 pub fn check_input(input: &[u8]) {
     let Ok(input) = std::str::from_utf8(input) else { return };
+    let other = OTHERS[input.len() % OTHERS.len()];
     let mut parts = input.split('\0');
     let mut next = || parts.next().unwrap_or_default();
     let (image, variable, file) = (next(), SecretString::from(next()), SecretString::from(next()));
@@ -30,7 +44,7 @@ pub fn check_input(input: &[u8]) {
     );
     drop((resolution.job_log_line(), format!("{resolution:?}")));
 
-    others_decide(image, &inputs, &answers);
+    others_decide(image, other, &inputs, &answers, &all);
 
     let chosen: Vec<_> =
         resolution.trace.entries.iter().filter(|entry| entry.verdict == Verdict::Chosen).collect();
@@ -58,27 +72,30 @@ pub fn check_input(input: &[u8]) {
     }
 }
 
-/// Older runners, the docker command and a kubelet decide about the same input, each by rules of its own.
-fn others_decide(image: &str, inputs: &Inputs<'_>, answers: &[&str]) {
-    for (major, minor) in [(12, 0), (13, 1), (13, 4), (17, 5), (18, 2), (19, 4)] {
-        let runner = Runner::of_version(RunnerVersion::new(major, minor, 0));
-        let resolution = registry_auth::resolve_as(&runner, image, inputs, &mut Answers(answers.iter()));
-        let chosen = resolution.trace.entries.iter().filter(|entry| entry.verdict == Verdict::Chosen);
-        assert_eq!(chosen.count(), usize::from(resolution.credential().is_some()), "{runner:?}");
-    }
-    let file = inputs.home_files.first();
+/// Another runner, the docker command and a kubelet decide about the same input, each by rules of its own.
+fn others_decide(
+    image: &str,
+    other: RunnerVersion,
+    inputs: &Inputs<'_>,
+    answers: &[&str],
+    all: &AllCredentials,
+) {
+    let runner = Runner::of_version(other);
+    let resolution = registry_auth::resolve_as(&runner, image, inputs, &mut Answers(answers.iter()));
+    let chosen = resolution.trace.entries.iter().filter(|entry| entry.verdict == Verdict::Chosen);
+    assert_eq!(chosen.count(), usize::from(resolution.credential().is_some()), "{runner:?}");
+
     let of_docker = docker_cli::Inputs {
         docker_auth_config: inputs.docker_auth_config,
-        config_file: file,
+        config_file: inputs.home_files.first(),
         is_before_28_3: false,
     };
     let resolution = docker_cli::resolve(image, &of_docker, &mut Answers(answers.iter()));
     assert!(resolution.trace.helper_calls.len() <= 1, "one registry is one question");
     assert!(resolution.trace.helper_calls.iter().all(|call| call.verb == HelperVerb::Get));
 
-    let runner = Runner::default();
-    let all = registry_auth::resolve_all(inputs, &mut Answers(answers.iter()));
-    let secret = kubelet::image_pull_secret(&runner, &all.outcome.unwrap_or_default());
+    let credentials = all.outcome.as_deref().unwrap_or_default();
+    let secret = kubelet::image_pull_secret(&Runner::default(), credentials);
     let tried = kubelet::candidates(image, &secret).unwrap_or_default();
     assert!(tried.iter().all(|candidate| candidate.index < secret.len()));
 }
