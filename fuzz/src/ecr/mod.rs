@@ -4,8 +4,11 @@ use ecru_ecr::registry::Registry;
 
 pub mod aws_words;
 pub mod cache_entry;
+pub mod container_answer;
 pub mod ecr_answer;
 pub mod ecru_config;
+mod identity_search;
+pub mod imds_answer;
 pub mod last_failure;
 pub mod registry_host;
 
@@ -13,11 +16,13 @@ pub mod registry_host;
 type CheckInput = fn(&[u8]);
 
 /// Each target with what it does with an input.
-pub const TARGETS: [(&str, CheckInput); 6] = [
+pub const TARGETS: [(&str, CheckInput); 8] = [
     ("aws_words", aws_words::check_input),
     ("cache_entry", cache_entry::check_input),
+    ("container_answer", container_answer::check_input),
     ("ecr_answer", ecr_answer::check_input),
     ("ecru_config", ecru_config::check_input),
+    ("imds_answer", imds_answer::check_input),
     ("last_failure", last_failure::check_input),
     ("registry_host", registry_host::check_input),
 ];

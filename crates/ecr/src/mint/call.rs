@@ -9,6 +9,7 @@ use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_types::os_shim_internal::Env;
+use http::Uri;
 
 use super::answer::{self, Answer, Asked, Fault};
 use super::caller::{Found, features_of};
@@ -31,6 +32,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The name by which AWS knows ecru in its logs.
 const APPLICATION: &str = "ecru";
+
+/// The variable with the whole address of a container's credentials endpoint.
+const CONTAINER_ADDRESS: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 
 /// For which registry a token is wanted.
 #[derive(Debug, Clone)]
@@ -61,10 +65,18 @@ impl Call {
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
                 TokenError::Configuration { problem: format!("no runtime can be started: {error}") }
             })?;
-        let limited = async { tokio::time::timeout(self.limit, work).await };
-        let outcome = runtime.block_on(limited);
+        let outcome = runtime.block_on(self.within_limit(work));
         // A name look-up that hangs would hold up the end of the runtime.
         runtime.shutdown_background();
+        outcome
+    }
+
+    /// What `work` comes to within the limit.
+    pub(super) async fn within_limit<T>(
+        &self,
+        work: impl Future<Output = Result<T, TokenError>>,
+    ) -> Result<T, TokenError> {
+        let outcome = tokio::time::timeout(self.limit, work).await;
         outcome.unwrap_or_else(|_| Err(self.progress.timed_out()))
     }
 
@@ -94,8 +106,18 @@ impl Call {
     /// come from the STS endpoint of the region in which they are used: those of another one are not accepted in
     /// regions that an account must enable first.
     pub(super) async fn sdk_config(&self) -> SdkConfig {
+        self.sdk_config_with(GuardedClient::new(self.environment.clone(), self.progress.clone())).await
+    }
+
+    /// The SDK's configuration with this HTTP client.
+    pub(super) async fn sdk_config_with(&self, client: GuardedClient) -> SdkConfig {
         let mut variables: HashMap<String, String> =
             self.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        if let Some(address) = variables.get_mut(CONTAINER_ADDRESS)
+            && lacks_scheme(address)
+        {
+            address.insert_str(0, "//");
+        }
         // The SDK would look for the endpoints of a partition that it does not know in the commercial one.
         if let Target::Registry(registry) = &self.target
             && let Some(partition) = registry.partition().added()
@@ -110,7 +132,7 @@ impl Call {
         let retries = retries::of(&environment).await;
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .env(environment)
-            .http_client(GuardedClient::new(self.environment.clone(), self.progress.clone()))
+            .http_client(client)
             .timeout_config(timeouts)
             .retry_config(retries)
             .identity_cache(IdentityCache::no_cache());
@@ -233,4 +255,10 @@ impl Call {
         answer::check(&answer, &asked, &self.partitions, (self.clock)())
             .map_err(|fault| failure.of_answer(&fault))
     }
+}
+
+/// Whether an address is a host without a scheme before it. aws-config panics there (`ecs.rs`), and says of one that
+/// starts with slashes that it names no host.
+fn lacks_scheme(address: &str) -> bool {
+    address.parse::<Uri>().is_ok_and(|uri| uri.scheme().is_none() && uri.authority().is_some())
 }

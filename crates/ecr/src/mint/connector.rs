@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -25,25 +25,13 @@ use http::Uri;
 use http::uri::Scheme;
 use http_body_util::Limited;
 
+use super::metadata::{MetadataService, is_metadata};
 use super::progress::Progress;
 use super::roots;
 use crate::environment::Environment;
 
 /// The longest answer, in bytes.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
-
-/// How long a metadata service must have had for an answer before it is called silent.
-const METADATA_PATIENCE: Duration = Duration::from_millis(250);
-
-/// How long one request to the instance's metadata service may take. It answers within milliseconds or not at all.
-const METADATA_TRY: Duration = Duration::from_secs(1);
-
-/// How long all requests to the instance's metadata service may take.
-const METADATA_TOTAL: Duration = Duration::from_secs(2);
-
-/// What the paths of the instance's metadata service start with
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html>).
-const METADATA_PATH: &str = "/latest/";
 
 /// The addresses beside this machine's own that are reached by plain HTTP: EC2's metadata service, ECS, and EKS Pod
 /// Identity (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>).
@@ -66,7 +54,8 @@ pub(super) struct GuardedClient {
 struct Shared {
     environment: Environment,
     progress: Progress,
-    metadata_asked: OnceLock<Instant>,
+    instead_of_network: Option<SharedHttpConnector>,
+    metadata: MetadataService,
     connectors: Mutex<HashMap<Timeouts, SharedHttpConnector>>,
 }
 
@@ -74,9 +63,23 @@ struct Shared {
 type Timeouts = (Option<Duration>, Option<Duration>);
 
 impl GuardedClient {
+    /// The guard before the network.
     pub(super) fn new(environment: Environment, progress: Progress) -> Self {
-        let shared =
-            Shared { environment, progress, metadata_asked: OnceLock::new(), connectors: Mutex::default() };
+        Self::before(None, environment, progress)
+    }
+
+    /// The same guard before this connector, for the fuzz targets.
+    pub(super) fn before_connector(connector: SharedHttpConnector, progress: Progress) -> Self {
+        Self::before(Some(connector), Environment::default(), progress)
+    }
+
+    fn before(
+        instead_of_network: Option<SharedHttpConnector>,
+        environment: Environment,
+        progress: Progress,
+    ) -> Self {
+        let (metadata, connectors) = (MetadataService::new(progress.clone()), Mutex::default());
+        let shared = Shared { environment, progress, instead_of_network, metadata, connectors };
         Self { shared: Arc::new(shared) }
     }
 }
@@ -104,8 +107,8 @@ impl HttpClient for GuardedClient {
 struct GuardedConnector {
     settings: HttpConnectorSettings,
     shared: Arc<Shared>,
-    plain: OnceLock<Result<Connector, String>>,
-    secure: OnceLock<Result<Connector, String>>,
+    plain: OnceLock<Result<SharedHttpConnector, String>>,
+    secure: OnceLock<Result<SharedHttpConnector, String>>,
 }
 
 impl HttpConnector for GuardedConnector {
@@ -114,7 +117,7 @@ impl HttpConnector for GuardedConnector {
             Ok(found) => found,
             Err(refusal) => return HttpConnectorFuture::ready(Err(ConnectorError::user(refusal.into()))),
         };
-        let is_metadata = is_plain(&uri) && uri.path().starts_with(METADATA_PATH);
+        let is_metadata = is_plain(&uri) && is_metadata(&uri);
         let endpoint = endpoint(&uri);
         // Paths and headers may hold secrets.
         tracing::debug!(method = request.method(), %endpoint, "a request is sent");
@@ -127,16 +130,21 @@ impl HttpConnector for GuardedConnector {
         }
         let shared = Arc::clone(&self.shared);
         HttpConnectorFuture::new(async move {
-            shared.within_metadata_limit(answer).await.inspect(told).map(limited)
+            shared.metadata.answer(uri.path(), answer).await.inspect(told).map(limited)
         })
     }
 }
 
 impl GuardedConnector {
-    fn connector_for(&self, uri: &str) -> Result<(&Connector, Uri), Refusal> {
+    fn connector_for(&self, uri: &str) -> Result<(&SharedHttpConnector, Uri), Refusal> {
         let uri = Uri::try_from(uri).map_err(|_| Refusal::NoAddress)?;
-        let connector = if is_plain(&uri) {
+        if is_plain(&uri) {
             check_plain_host(&uri)?;
+        }
+        if let Some(connector) = &self.shared.instead_of_network {
+            return Ok((connector, uri));
+        }
+        let connector = if is_plain(&uri) {
             self.plain.get_or_init(|| plain_connector(&self.settings))
         } else {
             self.secure.get_or_init(|| secure_connector(&self.settings, &self.shared.environment))
@@ -145,29 +153,6 @@ impl GuardedConnector {
             Ok(connector) => Ok((connector, uri)),
             Err(problem) => Err(Refusal::Setup(problem.clone())),
         }
-    }
-}
-
-impl Shared {
-    /// The answer of the metadata service, if it comes in time.
-    async fn within_metadata_limit(
-        &self,
-        answer: HttpConnectorFuture,
-    ) -> Result<HttpResponse, ConnectorError> {
-        let asked = self.metadata_asked.get_or_init(Instant::now).elapsed();
-        let limit = METADATA_TRY.min(METADATA_TOTAL.saturating_sub(asked));
-        let answer = tokio::time::timeout(limit, answer).await;
-        match &answer {
-            Ok(Ok(response)) if !response.status().is_success() => {
-                self.progress.metadata_refuses(response.status().as_u16());
-            }
-            Ok(Ok(_)) => {}
-            // A service that said no so often that no time is left is not silent.
-            _ if limit < METADATA_PATIENCE => {}
-            Ok(Err(error)) if !error.is_timeout() => {}
-            _ => self.progress.metadata_is_silent(),
-        }
-        answer.unwrap_or_else(|elapsed| Err(ConnectorError::timeout(elapsed.into())))
     }
 }
 
@@ -181,17 +166,19 @@ fn told(answer: &HttpResponse) {
     tracing::debug!(status = answer.status().as_u16(), "an answer came");
 }
 
-fn plain_connector(settings: &HttpConnectorSettings) -> Result<Connector, String> {
+fn plain_connector(settings: &HttpConnectorSettings) -> Result<SharedHttpConnector, String> {
     let builder = Connector::builder().connector_settings(settings.clone()).tls_provider(TLS);
-    Ok(builder.tls_context(roots::no_tls_context()?).build_with_resolver(PlainResolver))
+    let builder = builder.tls_context(roots::no_tls_context()?);
+    Ok(SharedHttpConnector::new(builder.build_with_resolver(PlainResolver)))
 }
 
 fn secure_connector(
     settings: &HttpConnectorSettings,
     environment: &Environment,
-) -> Result<Connector, String> {
+) -> Result<SharedHttpConnector, String> {
     let builder = Connector::builder().connector_settings(settings.clone()).tls_provider(TLS);
-    Ok(builder.tls_context(roots::tls_context(environment)?).proxy_config(proxy(environment)?).build())
+    let builder = builder.tls_context(roots::tls_context(environment)?).proxy_config(proxy(environment)?);
+    Ok(SharedHttpConnector::new(builder.build()))
 }
 
 /// The proxy for HTTPS, from the usual variables.

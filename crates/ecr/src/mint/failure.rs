@@ -18,6 +18,7 @@ use secrecy::SecretString;
 
 use super::answer::Fault;
 use super::connector::Refusal;
+use super::metadata::NoRole;
 use super::progress::Progress;
 use super::redaction::Redaction;
 use crate::environment::Environment;
@@ -214,6 +215,9 @@ impl Failure {
     fn of_connection(&self, error: &(dyn Error + 'static)) -> Option<TokenError> {
         if let Some(refusal) = find::<Refusal>(error) {
             return Some(TokenError::Configuration { problem: self.redaction.clean(&refusal.to_string()) });
+        }
+        if let Some(error) = find::<NoRole>(error) {
+            return Some(TokenError::BrokenIdentity { cause: error.to_string() });
         }
         let endpoint = self.progress.whom();
         if let Some(error) = find::<rustls::Error>(error) {

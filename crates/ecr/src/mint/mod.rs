@@ -10,6 +10,7 @@ mod connector;
 mod endpoint;
 mod failure;
 pub(crate) mod fuzzing;
+mod metadata;
 mod progress;
 mod redaction;
 mod retries;

@@ -1,6 +1,6 @@
 //! Rows 19 and 20: an instance metadata service that does not give what it should.
 
-use crate::said::{assert_says, fault, held};
+use crate::said::{assert_rule, assert_says, fault, held};
 use crate::stage::aws::{self, PASSWORD};
 use crate::stage::responder::{Reply, Responder, dead_url};
 use crate::stage::{FRANKFURT, Stage};
@@ -76,4 +76,33 @@ fn row_20_a_metadata_service_that_says_no() {
     assert_eq!(aws.count(), 0);
     assert_eq!(instance(&aws, &aws::metadata().url()).get(FRANKFURT).secret(), PASSWORD);
     held("exit 1; the cause and what to do are on standard error");
+}
+
+/// A metadata service with this role and this time for its session token.
+fn metadata_with(role: &'static str, seconds: &'static str) -> Responder {
+    Responder::start(move |request| match request.path.as_str() {
+        "/latest/api/token" => {
+            Reply::http(200, &[("x-aws-ec2-metadata-token-ttl-seconds", seconds)], "token")
+        }
+        "/latest/meta-data/iam/security-credentials/" => Reply::http(200, &[], role),
+        _ => Reply::http(200, &[], &aws::role_credentials()),
+    })
+}
+
+#[test]
+fn row_20_a_metadata_service_that_answers_what_none_would() {
+    fault("the instance metadata service names a role that is none, or a time without end");
+    let aws = aws::proper();
+    for role in ["", "a role", "one\ntwo", "..\\..", "<html>", "/etc", "role?x", "r\u{f6}le"] {
+        let run = instance(&aws, &metadata_with(role, "60").url()).get(FRANKFURT);
+        assert_rule(&run);
+        assert_says(run.not_found(), &["the instance metadata service names a role that is none", "hint: "]);
+    }
+    assert_eq!(aws.count(), 0);
+    for (role, seconds) in [("builder\n", "60"), ("builder", "18446744073709551615")] {
+        let run = instance(&aws, &metadata_with(role, seconds).url()).get(FRANKFURT);
+        assert_rule(&run);
+        assert_eq!(run.secret(), PASSWORD, "{role:?} {seconds}");
+    }
+    held("exit 1 and the cause on standard error; what can be understood is used");
 }

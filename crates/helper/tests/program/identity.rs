@@ -142,6 +142,13 @@ fn a_task_role_comes_from_the_container_s_endpoint() {
     stage.set("AWS_CONTAINER_AUTHORIZATION_TOKEN", "another-NEVER-SHOWN");
     assert!(stage.get(FRANKFURT).not_found().contains("the AWS identity cannot be used"));
 
+    for without_scheme in ["127.0.0.1:80", "localhost", "credentials"] {
+        stage.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", without_scheme);
+        let run = stage.get(FRANKFURT);
+        assert!(run.not_found().contains("invalid full URI"), "{run:?}");
+        assert!(run.stderr.contains(without_scheme) && !run.stderr.contains("panicked"), "{run:?}");
+    }
+
     // Plain HTTP to anywhere else would send the authorization there.
     stage.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://192.0.2.1/credentials");
     stage.get(FRANKFURT).not_found();

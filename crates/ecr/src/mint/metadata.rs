@@ -1,0 +1,134 @@
+//! The instance's metadata service: how long it may take, and which of its answers the SDK is given.
+//!
+//! aws-config panics where the service names a role that cannot be a part of an address (`imds/client.rs`), or a time for
+//! its session token that no clock reaches (`imds/client/token.rs`), and a helper that panics answers nothing.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use aws_smithy_runtime_api::client::http::HttpConnectorFuture;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use http::Uri;
+use http_body_util::{BodyExt, Limited};
+
+use super::progress::Progress;
+
+/// How long the service must have had for an answer before it is called silent.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// How long one request may take. The service answers within milliseconds or not at all.
+const TRY: Duration = Duration::from_secs(1);
+
+/// How long all requests may take.
+const TOTAL: Duration = Duration::from_secs(2);
+
+/// What the paths of the service start with
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html>).
+const PATH: &str = "/latest/";
+
+/// The path of the role's name.
+const ROLE_PATH: &str = "/latest/meta-data/iam/security-credentials/";
+
+/// The longest name of a role, in bytes, with what may stand around it. Roles have 64 letters at most
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
+const MAX_ROLE_BYTES: usize = 1024;
+
+/// The header with the time of a session token, in seconds, and the longest one that the service gives.
+const TOKEN_SECONDS: &str = "x-aws-ec2-metadata-token-ttl-seconds";
+const MAX_TOKEN_SECONDS: &str = "21600";
+
+/// Whether an address is one of the service's.
+pub(super) fn is_metadata(uri: &Uri) -> bool {
+    uri.path().starts_with(PATH)
+}
+
+/// The service, as one call knows it.
+#[derive(Debug)]
+pub(super) struct MetadataService {
+    progress: Progress,
+    asked: OnceLock<Instant>,
+}
+
+impl MetadataService {
+    pub(super) fn new(progress: Progress) -> Self {
+        Self { progress, asked: OnceLock::new() }
+    }
+
+    /// The answer to a request for `path`, if it comes in time.
+    ///
+    /// # Errors
+    /// If it does not, or if the SDK cannot be given it.
+    pub(super) async fn answer(
+        &self,
+        path: &str,
+        answer: HttpConnectorFuture,
+    ) -> Result<HttpResponse, ConnectorError> {
+        let asked = self.asked.get_or_init(Instant::now).elapsed();
+        let limit = TRY.min(TOTAL.saturating_sub(asked));
+        let answer = tokio::time::timeout(limit, bearable(path, answer)).await;
+        match &answer {
+            Ok(Ok(response)) if !response.status().is_success() => {
+                self.progress.metadata_refuses(response.status().as_u16());
+            }
+            Ok(Ok(_)) => {}
+            // A service that said no so often that no time is left is not silent.
+            _ if limit < PATIENCE => {}
+            Ok(Err(error)) if !error.is_timeout() => {}
+            _ => self.progress.metadata_is_silent(),
+        }
+        answer.unwrap_or_else(|elapsed| Err(ConnectorError::timeout(elapsed.into())))
+    }
+}
+
+/// The service has named something that is no role.
+#[derive(Debug)]
+pub(super) struct NoRole;
+
+impl fmt::Display for NoRole {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the instance metadata service names a role that is none")
+    }
+}
+
+impl Error for NoRole {}
+
+/// The answer in a form that the SDK reads without a panic.
+async fn bearable(path: &str, answer: HttpConnectorFuture) -> Result<HttpResponse, ConnectorError> {
+    let mut answer = answer.await?;
+    if !answer.status().is_success() {
+        return Ok(answer);
+    }
+    if answer.headers().get(TOKEN_SECONDS).is_some_and(is_too_long) {
+        answer.headers_mut().insert(TOKEN_SECONDS, MAX_TOKEN_SECONDS);
+    }
+    if path == ROLE_PATH {
+        let role = role(answer.take_body()).await?;
+        // The SDK compares the two.
+        answer.headers_mut().insert("content-length", role.len().to_string());
+        *answer.body_mut() = SdkBody::from(role);
+    }
+    Ok(answer)
+}
+
+/// Whether a number of seconds is more than the service's longest; what is no number is told by the SDK.
+fn is_too_long(seconds: &str) -> bool {
+    let most = MAX_TOKEN_SECONDS.parse().unwrap_or(u64::MAX);
+    seconds.parse::<u64>().is_ok_and(|seconds| seconds > most)
+}
+
+/// The name of the role in a body, without blanks around it.
+async fn role(body: SdkBody) -> Result<String, ConnectorError> {
+    let body = Limited::new(body, MAX_ROLE_BYTES).collect().await.map_err(ConnectorError::io)?.to_bytes();
+    let role = body.trim_ascii();
+    // <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>
+    let is_role =
+        !role.is_empty() && role.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(byte));
+    match String::from_utf8(role.to_vec()) {
+        Ok(role) if is_role => Ok(role),
+        _ => Err(ConnectorError::user(NoRole.into())),
+    }
+}
