@@ -7,7 +7,8 @@ use ecru_docker::credential_helper::serve::{Failure, Helper};
 use ecru_ecr::access::{Access, Tokens};
 use ecru_ecr::clock::system_time;
 use ecru_ecr::config::{
-    Choice, ChoiceError, ChosenBy, Config, ConfigError, OnError, PolicyError, Request, SYSTEM_FILE, Source,
+    Choice, ChoiceError, ChosenBy, Config, ConfigError, OnError, Policy, PolicyError, Request, SYSTEM_FILE,
+    Source,
 };
 use ecru_ecr::deadlines::Deadlines;
 use ecru_ecr::environment::Environment;
@@ -92,8 +93,8 @@ impl EcrHelper {
     }
 
     /// The registry of the principal's own account, and its token kept for the `get` that will follow.
-    fn own_registry(tokens: &Tokens, notes: &mut Vec<String>) -> Option<Registry> {
-        let (registry, token) = match tokens.source().source().own() {
+    fn own_registry(tokens: &Tokens, policy: Option<&Policy>, notes: &mut Vec<String>) -> Option<Registry> {
+        let (registry, token) = match tokens.source().source().own(policy) {
             Ok(own) => own,
             Err(error) => {
                 notes
@@ -189,7 +190,8 @@ impl Helper for EcrHelper {
         servers.extend(self.cached_registries(&config, &own.selection).iter().map(Registry::host));
         if servers.is_empty() {
             let tokens = self.access(&config).tokens(&own, self.deadlines(notes));
-            servers.extend(Self::own_registry(&tokens, notes).map(|registry| registry.host()));
+            servers
+                .extend(Self::own_registry(&tokens, config.policy(), notes).map(|registry| registry.host()));
         }
         servers.retain(|server| is_permitted(server));
         let mut list = self.others(&config, notes).list(notes);

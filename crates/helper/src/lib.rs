@@ -6,6 +6,7 @@
 mod fallback;
 mod helper;
 pub mod log;
+pub mod panics;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -37,10 +38,7 @@ pub fn run(
     stderr: &mut dyn Write,
 ) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let argument = match arguments.as_slice() {
-        [_, argument] => argument.to_str().unwrap_or_default(),
-        _ => "",
-    };
+    let argument = argument(&arguments);
     let profile = arguments.first().and_then(|program| profile_of(program));
     match Verb::parse(argument) {
         Some(verb) => serve(verb, stdin, stdout, stderr, &EcrHelper::new(environment, profile)),
@@ -49,6 +47,14 @@ pub fn run(
             let is_written = writeln!(stdout, "{}", usage()).and_then(|()| stdout.flush()).is_ok();
             if is_help && is_written { EXIT_SUCCESS } else { EXIT_FAILURE }
         }
+    }
+}
+
+/// The one argument that a helper has.
+fn argument(arguments: &[OsString]) -> &str {
+    match arguments {
+        [_, argument] => argument.to_str().unwrap_or_default(),
+        _ => "",
     }
 }
 
@@ -65,8 +71,9 @@ pub fn profile_of(program: &OsStr) -> Option<String> {
 #[must_use]
 pub fn main() -> ExitCode {
     harden_process();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    panics::answer_panics(Verb::parse(argument(&arguments)));
     let (mut stdin, mut stdout, mut stderr) = (io::stdin().lock(), honest_stdout(), io::stderr().lock());
-    let arguments = std::env::args_os();
     let environment = Environment::from_process();
     log::start(&environment, &mut stderr);
     ExitCode::from(run(arguments, environment, &mut stdin, &mut stdout, &mut stderr))

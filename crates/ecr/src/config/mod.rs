@@ -238,6 +238,12 @@ impl Config {
         Ok(Choice { selection, by })
     }
 
+    /// What the machine allows; everything, where there is no policy.
+    #[must_use]
+    pub fn policy(&self) -> Option<&Policy> {
+        self.policy.as_ref()
+    }
+
     /// Makes sure that the machine's policy allows `registry`.
     ///
     /// # Errors

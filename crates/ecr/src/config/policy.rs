@@ -27,6 +27,9 @@ pub enum PolicyError {
         /// The region.
         region: String,
     },
+    /// No account is allowed.
+    #[error("the policy of this machine allows no account")]
+    NoAccount,
     /// ECR Public is not allowed.
     #[error("the policy of this machine does not allow ECR Public")]
     Public,
@@ -52,14 +55,26 @@ impl Policy {
         if self.accounts.as_ref().is_some_and(|allowed| !allowed.iter().any(|other| other == account)) {
             return Err(PolicyError::Account { account: account.to_owned() });
         }
-        let region = registry.region();
-        if self
-            .regions
-            .as_ref()
-            .is_some_and(|allowed| !allowed.iter().any(|other| glob::matches(other, region)))
-        {
-            return Err(PolicyError::Region { region: region.to_owned() });
+        self.permit_region(registry.region())
+    }
+
+    /// Makes sure that a private registry in `region` may be asked for, whose account is not known yet.
+    ///
+    /// # Errors
+    /// If none may.
+    pub fn permit_own(&self, region: &str) -> Result<(), PolicyError> {
+        if self.accounts.as_ref().is_some_and(Vec::is_empty) {
+            return Err(PolicyError::NoAccount);
         }
-        Ok(())
+        self.permit_region(region)
+    }
+
+    fn permit_region(&self, region: &str) -> Result<(), PolicyError> {
+        match &self.regions {
+            Some(allowed) if !allowed.iter().any(|other| glob::matches(other, region)) => {
+                Err(PolicyError::Region { region: region.to_owned() })
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -19,6 +19,7 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::retries;
 use crate::clock::Clock;
+use crate::config::Policy;
 use crate::environment::Environment;
 use crate::identity::selection::{IdentitySource, Selection};
 use crate::registry::{Partitions, Registry};
@@ -41,8 +42,8 @@ const CONTAINER_ADDRESS: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 pub(super) enum Target {
     /// This one.
     Registry(Registry),
-    /// The private one of the principal itself, in the region that is configured for it.
-    Own,
+    /// The private one of the principal itself, in the region that is configured for it, if the policy allows one there.
+    Own { policy: Option<Policy> },
 }
 
 /// A call to AWS, ready to be made.
@@ -83,13 +84,16 @@ impl Call {
     /// Gets a token.
     pub(super) async fn token(&self) -> Result<Token, TokenError> {
         let sdk = self.sdk_config().await;
+        if let Target::Own { policy: Some(policy) } = &self.target {
+            policy.permit_own(region(&sdk)?.as_ref()).map_err(TokenError::Forbidden)?;
+        }
         let credentials = self.credentials(&sdk).await?.credentials;
         match &self.target {
             Target::Registry(registry) if registry.is_public() => {
                 self.public_token(&sdk, credentials, registry).await
             }
             Target::Registry(registry) => self.private_token(&sdk, credentials, Some(registry)).await,
-            Target::Own => self.private_token(&sdk, credentials, None).await,
+            Target::Own { .. } => self.private_token(&sdk, credentials, None).await,
         }
     }
 
@@ -98,7 +102,9 @@ impl Call {
         let sdk = self.sdk_config().await;
         match &self.target {
             Target::Registry(registry) => endpoint::address(&sdk, registry).await,
-            Target::Own => Err(TokenError::Configuration { problem: "no registry is named".to_owned() }),
+            Target::Own { .. } => {
+                Err(TokenError::Configuration { problem: "no registry is named".to_owned() })
+            }
         }
     }
 
@@ -197,10 +203,7 @@ impl Call {
         credentials: Credentials,
         registry: Option<&Registry>,
     ) -> Result<Token, TokenError> {
-        let Some(region) = sdk.region() else {
-            let problem = "no AWS region is configured, by AWS_REGION, by the profile or by the instance";
-            return Err(TokenError::Configuration { problem: problem.to_owned() });
-        };
+        let region = region(sdk)?;
         let failure = self.failure(Some(&credentials));
         let endpoint = Endpoint::of("ECR", sdk, registry)?;
         let mut config = aws_sdk_ecr::config::Builder::from(sdk)
@@ -255,6 +258,11 @@ impl Call {
         answer::check(&answer, &asked, &self.partitions, (self.clock)())
             .map_err(|fault| failure.of_answer(&fault))
     }
+}
+
+fn region(sdk: &SdkConfig) -> Result<&Region, TokenError> {
+    let problem = "no AWS region is configured, by AWS_REGION, by the profile or by the instance";
+    sdk.region().ok_or_else(|| TokenError::Configuration { problem: problem.to_owned() })
 }
 
 /// Whether an address is a host without a scheme before it. aws-config panics there (`ecs.rs`), and says of one that

@@ -26,6 +26,7 @@ use self::call::{Call, Target};
 pub use self::caller::Caller;
 use self::progress::Progress;
 use crate::clock::Clock;
+use crate::config::Policy;
 use crate::environment::Environment;
 use crate::identity::selection::Selection;
 use crate::registry::{Partitions, Registry};
@@ -69,12 +70,14 @@ impl Mint {
         self
     }
 
-    /// A token of the principal's own registry in the region that is configured for it, with that registry.
+    /// A token of the principal's own registry in the region that is configured for it, with that registry. Nobody is
+    /// asked for it where `policy` allows no registry in that region.
     ///
     /// # Errors
-    /// If no region is configured, or as [`TokenSource::token`].
-    pub fn own(&self) -> Result<(Registry, Token), TokenError> {
-        let token = self.run(Target::Own, |call| call.run(call.token()))?;
+    /// If no region is configured, or it is not allowed, or as [`TokenSource::token`].
+    pub fn own(&self, policy: Option<&Policy>) -> Result<(Registry, Token), TokenError> {
+        let target = Target::Own { policy: policy.cloned() };
+        let token = self.run(target, |call| call.run(call.token()))?;
         match token.own_registry.clone() {
             Some(registry) => Ok((registry, token)),
             None => Err(TokenError::MalformedAnswer {
@@ -89,7 +92,7 @@ impl Mint {
     /// # Errors
     /// If there are no credentials, or AWS does not say whose they are.
     pub fn caller(&self, registry: Option<&Registry>) -> Result<Caller, TokenError> {
-        let target = registry.cloned().map_or(Target::Own, Target::Registry);
+        let target = registry.cloned().map_or(Target::Own { policy: None }, Target::Registry);
         self.run(target, |call| call.run(call.caller()))
     }
 

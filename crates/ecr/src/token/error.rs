@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::FailureKind;
+use crate::config::PolicyError;
 
 /// Why there is no token.
 ///
@@ -119,6 +120,9 @@ pub enum TokenError {
         /// The setting, and what is wrong with it.
         problem: String,
     },
+    /// The policy of this machine forbids it.
+    #[error(transparent)]
+    Forbidden(PolicyError),
 }
 
 impl TokenError {
@@ -143,6 +147,7 @@ impl TokenError {
             Self::Tls { .. } => FailureKind::Tls,
             Self::MalformedAnswer { .. } => FailureKind::MalformedAnswer,
             Self::Configuration { .. } => FailureKind::Configuration,
+            Self::Forbidden(_) => FailureKind::Policy,
         }
     }
 
@@ -193,6 +198,7 @@ impl TokenError {
             Self::Tls { .. } => "the TLS connection to AWS failed",
             Self::MalformedAnswer { .. } => "the answer of AWS cannot be used",
             Self::Configuration { .. } => "the configuration cannot be used",
+            Self::Forbidden(_) => "the policy of this machine forbids it",
         }
     }
 
@@ -248,6 +254,7 @@ impl TokenError {
                 "name the file with your proxy's or endpoint's root certificate in AWS_CA_BUNDLE"
             }
             Self::TimedOut { .. } => "check the route to AWS, or allow more seconds with ECRU_TIMEOUT",
+            Self::Forbidden(error) => return error.hint(),
             // The sentence names the setting to mend.
             Self::Configuration { .. } => return None,
         };

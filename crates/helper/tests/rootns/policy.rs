@@ -189,6 +189,31 @@ fn what_is_forbidden_is_not_listed() {
 
 #[test]
 #[ignore = "needs root, for chroot and a file of root's"]
+fn nobody_is_asked_for_an_own_registry_that_cannot_be_listed() {
+    for (policy, region, list, why) in [
+        (POLICY, "eu-central-1", format!("{{\"https://{FRANKFURT}\":\"AWS\"}}\n"), ""),
+        (POLICY, "us-east-1", "{}\n".to_owned(), "does not allow the region us-east-1"),
+        (
+            "[policy]\nregions = []\n",
+            "eu-central-1",
+            "{}\n".to_owned(),
+            "does not allow the region eu-central-1",
+        ),
+        ("[policy]\naccounts = []\n", "eu-central-1", "{}\n".to_owned(), "allows no account"),
+    ] {
+        let mut machine = Machine::new();
+        machine.root.write(SYSTEM_FILE, policy);
+        machine.set("AWS_REGION", region);
+        let output = machine.root.run(&machine.variables, "list", "");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stdout)), (Some(0), list.into()));
+        assert!(stderr.contains(why), "{policy} {region}: {stderr}");
+        assert_eq!(machine.aws.count(), usize::from(why.is_empty()), "{policy} {region}: AWS was asked");
+    }
+}
+
+#[test]
+#[ignore = "needs root, for chroot and a file of root's"]
 fn a_system_s_file_that_a_user_can_change_stops_everything() {
     let machine = Machine::new();
     machine.assert_allows(FRANKFURT);
