@@ -18,7 +18,7 @@ use secrecy::SecretString;
 
 use super::answer::Fault;
 use super::connector::Refusal;
-use super::metadata::NoRole;
+use super::metadata::Nonsense;
 use super::progress::Progress;
 use super::redaction::Redaction;
 use crate::environment::Environment;
@@ -216,7 +216,7 @@ impl Failure {
         if let Some(refusal) = find::<Refusal>(error) {
             return Some(TokenError::Configuration { problem: self.redaction.clean(&refusal.to_string()) });
         }
-        if let Some(error) = find::<NoRole>(error) {
+        if let Some(error) = find::<Nonsense>(error) {
             return Some(TokenError::BrokenIdentity { cause: error.to_string() });
         }
         let endpoint = self.progress.whom();

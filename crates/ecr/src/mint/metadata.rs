@@ -1,7 +1,8 @@
 //! The instance's metadata service: how long it may take, and which of its answers the SDK is given.
 //!
-//! aws-config panics where the service names a role that cannot be a part of an address (`imds/client.rs`), or a time for
-//! its session token that no clock reaches (`imds/client/token.rs`), and a helper that panics answers nothing.
+//! The SDK panics where the service names a role that cannot be a part of an address (aws-config's `imds/client.rs`),
+//! where its session token holds for a time that no clock reaches (`imds/client/token.rs`), and where that token is not
+//! UTF-8 (aws-smithy-runtime-api's `http/headers.rs`), with the token in the panic's words.
 
 use std::error::Error;
 use std::fmt;
@@ -30,12 +31,15 @@ const TOTAL: Duration = Duration::from_secs(2);
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html>).
 const PATH: &str = "/latest/";
 
+/// The path of the session token.
+const TOKEN_PATH: &str = "/latest/api/token";
+
 /// The path of the role's name.
 const ROLE_PATH: &str = "/latest/meta-data/iam/security-credentials/";
 
-/// The longest name of a role, in bytes, with what may stand around it. Roles have 64 letters at most
-/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
-const MAX_ROLE_BYTES: usize = 1024;
+/// The longest session token and name of a role, in bytes, with what may stand around them. Tokens have 56, and roles 64
+/// at most (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
+const MAX_WORD_BYTES: usize = 4096;
 
 /// The header with the time of a session token, in seconds, and the longest one that the service gives.
 const TOKEN_SECONDS: &str = "x-aws-ec2-metadata-token-ttl-seconds";
@@ -84,17 +88,25 @@ impl MetadataService {
     }
 }
 
-/// The service has named something that is no role.
-#[derive(Debug)]
-pub(super) struct NoRole;
+/// What the service has answered and cannot be meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nonsense {
+    /// A role with a name that none has.
+    Role,
+    /// A session token that cannot be sent.
+    Token,
+}
 
-impl fmt::Display for NoRole {
+impl fmt::Display for Nonsense {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the instance metadata service names a role that is none")
+        formatter.write_str(match self {
+            Self::Role => "the instance metadata service names a role that is none",
+            Self::Token => "the instance metadata service gives a session token that is none",
+        })
     }
 }
 
-impl Error for NoRole {}
+impl Error for Nonsense {}
 
 /// The answer in a form that the SDK reads without a panic.
 async fn bearable(path: &str, answer: HttpConnectorFuture) -> Result<HttpResponse, ConnectorError> {
@@ -105,12 +117,14 @@ async fn bearable(path: &str, answer: HttpConnectorFuture) -> Result<HttpRespons
     if answer.headers().get(TOKEN_SECONDS).is_some_and(is_too_long) {
         answer.headers_mut().insert(TOKEN_SECONDS, MAX_TOKEN_SECONDS);
     }
-    if path == ROLE_PATH {
-        let role = role(answer.take_body()).await?;
-        // The SDK compares the two.
-        answer.headers_mut().insert("content-length", role.len().to_string());
-        *answer.body_mut() = SdkBody::from(role);
-    }
+    let word = match path {
+        TOKEN_PATH => word(answer.take_body(), |byte| byte.is_ascii_graphic(), Nonsense::Token).await?,
+        ROLE_PATH => word(answer.take_body(), is_of_role, Nonsense::Role).await?,
+        _ => return Ok(answer),
+    };
+    // The SDK compares the two.
+    answer.headers_mut().insert("content-length", word.len().to_string());
+    *answer.body_mut() = SdkBody::from(word);
     Ok(answer)
 }
 
@@ -120,15 +134,21 @@ fn is_too_long(seconds: &str) -> bool {
     seconds.parse::<u64>().is_ok_and(|seconds| seconds > most)
 }
 
-/// The name of the role in a body, without blanks around it.
-async fn role(body: SdkBody) -> Result<String, ConnectorError> {
-    let body = Limited::new(body, MAX_ROLE_BYTES).collect().await.map_err(ConnectorError::io)?.to_bytes();
-    let role = body.trim_ascii();
-    // <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>
-    let is_role =
-        !role.is_empty() && role.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(byte));
-    match String::from_utf8(role.to_vec()) {
-        Ok(role) if is_role => Ok(role),
-        _ => Err(ConnectorError::user(NoRole.into())),
+/// Whether a name of a role may have this byte (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>).
+fn is_of_role(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte)
+}
+
+/// The one word of a body, without blanks around it.
+async fn word(
+    body: SdkBody,
+    is_of_word: impl Fn(u8) -> bool,
+    nonsense: Nonsense,
+) -> Result<Vec<u8>, ConnectorError> {
+    let body = Limited::new(body, MAX_WORD_BYTES).collect().await.map_err(ConnectorError::io)?.to_bytes();
+    let word = body.trim_ascii();
+    if word.is_empty() || !word.iter().all(|byte| is_of_word(*byte)) {
+        return Err(ConnectorError::user(nonsense.into()));
     }
+    Ok(word.to_vec())
 }

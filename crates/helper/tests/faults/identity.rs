@@ -78,12 +78,10 @@ fn row_20_a_metadata_service_that_says_no() {
     held("exit 1; the cause and what to do are on standard error");
 }
 
-/// A metadata service with this role and this time for its session token.
-fn metadata_with(role: &'static str, seconds: &'static str) -> Responder {
+/// A metadata service with this role, this session token, and this time for it.
+fn metadata_with(role: &'static str, token: &'static str, seconds: &'static str) -> Responder {
     Responder::start(move |request| match request.path.as_str() {
-        "/latest/api/token" => {
-            Reply::http(200, &[("x-aws-ec2-metadata-token-ttl-seconds", seconds)], "token")
-        }
+        "/latest/api/token" => Reply::http(200, &[("x-aws-ec2-metadata-token-ttl-seconds", seconds)], token),
         "/latest/meta-data/iam/security-credentials/" => Reply::http(200, &[], role),
         _ => Reply::http(200, &[], &aws::role_credentials()),
     })
@@ -91,16 +89,23 @@ fn metadata_with(role: &'static str, seconds: &'static str) -> Responder {
 
 #[test]
 fn row_20_a_metadata_service_that_answers_what_none_would() {
-    fault("the instance metadata service names a role that is none, or a time without end");
+    fault("the instance metadata service gives a role or a token that is none, or a time without end");
     let aws = aws::proper();
     for role in ["", "a role", "one\ntwo", "..\\..", "<html>", "/etc", "role?x", "r\u{f6}le"] {
-        let run = instance(&aws, &metadata_with(role, "60").url()).get(FRANKFURT);
+        let run = instance(&aws, &metadata_with(role, "token", "60").url()).get(FRANKFURT);
         assert_rule(&run);
         assert_says(run.not_found(), &["the instance metadata service names a role that is none", "hint: "]);
     }
+    for token in ["", "a token", "t\u{f6}ken-NEVER-SHOWN", "\u{1b}[31m"] {
+        let run = instance(&aws, &metadata_with("builder", token, "60").url()).get(FRANKFURT);
+        assert_rule(&run);
+        assert_says(run.not_found(), &["gives a session token that is none", "hint: "]);
+    }
     assert_eq!(aws.count(), 0);
-    for (role, seconds) in [("builder\n", "60"), ("builder", "18446744073709551615")] {
-        let run = instance(&aws, &metadata_with(role, seconds).url()).get(FRANKFURT);
+    for (role, token, seconds) in
+        [("builder\n", "token\n", "60"), ("builder", "token", "18446744073709551615")]
+    {
+        let run = instance(&aws, &metadata_with(role, token, seconds).url()).get(FRANKFURT);
         assert_rule(&run);
         assert_eq!(run.secret(), PASSWORD, "{role:?} {seconds}");
     }
