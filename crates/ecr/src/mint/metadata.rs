@@ -112,6 +112,8 @@ impl Error for Nonsense {}
 async fn bearable(path: &str, answer: HttpConnectorFuture) -> Result<HttpResponse, ConnectorError> {
     let mut answer = answer.await?;
     if !answer.status().is_success() {
+        // The SDK would take the page of a redirection for a token.
+        answer.headers_mut().remove(TOKEN_SECONDS);
         return Ok(answer);
     }
     if answer.headers().get(TOKEN_SECONDS).is_some_and(is_too_long) {

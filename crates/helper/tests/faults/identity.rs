@@ -101,6 +101,12 @@ fn row_20_a_metadata_service_that_answers_what_none_would() {
         assert_rule(&run);
         assert_says(run.not_found(), &["gives a session token that is none", "hint: "]);
     }
+    let moved = Responder::start(|_| {
+        Reply::http(302, &[("x-aws-ec2-metadata-token-ttl-seconds", "60")], "<p>t\u{f6}ken-NEVER-SHOWN</p>")
+    });
+    let run = instance(&aws, &moved.url()).get(FRANKFURT);
+    assert_rule(&run);
+    assert_says(run.not_found(), &["Ec2InstanceMetadata: ", "302", "hint: "]);
     assert_eq!(aws.count(), 0);
     for (role, token, seconds) in
         [("builder\n", "token\n", "60"), ("builder", "token", "18446744073709551615")]
