@@ -80,6 +80,15 @@ impl EcrAccess {
         Ok(Asked { address, registry, choice })
     }
 
+    /// Where the identity for a registry comes from, and what chose it, in the words of `ecru whoami` and without asking
+    /// anyone. `program_profile` is what the helper's name asks for.
+    pub(crate) fn configured_identity(&self, text: &str, program_profile: Option<&str>) -> Option<String> {
+        let request = self.config.request(text).ok()?;
+        let Choice { selection, by } =
+            self.config.choice(&request, program_profile, &self.environment).ok()?;
+        Some(format!("{}, chosen by {by}", selection.configured_source(&self.environment)))
+    }
+
     /// The identity where no registry is meant.
     pub(crate) fn own_choice(&self) -> Result<Choice, CommandError> {
         self.config.own_choice(None, &self.environment).map_err(|error| choice_error(&error))

@@ -153,6 +153,12 @@ impl LookupError {
         }
     }
 
+    /// Whether there was a password, and the registry did not take it.
+    #[must_use]
+    pub fn is_about_password(&self) -> bool {
+        matches!(self, Self::PasswordExpired { .. } | Self::LoginRefused { .. })
+    }
+
     /// The permission that is missing, where the registry says it.
     #[must_use]
     pub fn missing_permission(&self) -> Option<&MissingPermission> {

@@ -3,9 +3,9 @@
 use ecru_emulator::{Emulator, Fault, Options, RegistryAt, TlsOptions};
 use serde_json::{Value, json};
 
-use crate::image;
 use crate::proxy::{Behaviour, Proxy};
 use crate::stage::Stage;
+use crate::{STORE, image};
 
 const PRIVATE: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com";
 
@@ -117,4 +117,37 @@ async fn a_password_of_another_region_is_told() {
     let (kind, message) = problem(&report);
     assert_eq!(kind, "expired");
     assert!(message.starts_with("the password has expired or is for another region"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_token_that_is_refused_can_be_forgotten() {
+    let stage = Stage::new().await;
+    let app = format!("{}/team/app:1", stage.registry);
+    stage.write(".gitlab-ci.yml", &format!("{STORE}\na: {{image: '{app}', script: [x]}}\n"));
+    for (fault, kind) in [("token:foreign", "login_refused"), ("token:expired", "expired")] {
+        stage.clear_cache();
+        let once = Fault::parse(&format!("ecr:GetAuthorizationToken={fault},count:1")).expect("a fault");
+        stage.emulator.set_faults(vec![once]).expect("room for a fault");
+        let (code, report) = stage.check_json("ecru", &[]);
+        assert_eq!(code, Some(1));
+        assert_eq!(problem(&report).0, kind, "{report:#}");
+        let hint = format!("`ecru cache clear {}` forgets the token that the helper keeps", stage.registry);
+        assert_eq!(image(&report, "team/app:1")["problem"]["hints"], json!([hint]));
+        stage.clear_cache();
+        let (code, report) = stage.check_json("ecru", &[]);
+        assert_eq!(code, Some(0), "{report:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_static_password_that_is_refused_is_no_matter_of_the_cache() {
+    let stage = Stage::new().await;
+    let auths = json!({ "auths": { &stage.registry: { "username": "AWS", "password": "x" } } }).to_string();
+    let job = json!({ "image": format!("{}/team/app:1", stage.registry), "script": ["x"] });
+    let pipeline = json!({ "variables": { "DOCKER_AUTH_CONFIG": auths }, "job": job });
+    stage.write(".gitlab-ci.yml", &pipeline.to_string());
+    let (code, report) = stage.check_json("ecru", &[]);
+    assert_eq!(code, Some(1));
+    assert_eq!(problem(&report).0, "login_refused", "{report:#}");
+    assert_eq!(image(&report, "team/app:1")["problem"]["hints"], json!([]));
 }

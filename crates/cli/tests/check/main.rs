@@ -43,7 +43,8 @@ async fn images_that_exist_are_told_with_what_they_are() {
     assert!(app["size"].as_u64().is_some_and(|size| size > 0));
     assert_eq!(app["registry"]["region"], "us-east-1");
     assert_eq!(app["credentials"]["origin"], "credsStore `ecr-login`");
-    assert_eq!(app["credentials"]["identity"], "keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
+    let identity = "the access key in the environment, chosen by the default chain of the AWS SDK";
+    assert_eq!(app["credentials"]["identity"], identity);
     let used_by = serde_json::json!([
         { "job": "b", "kind": "image", "names": null, "file": "ci/jobs.yml", "line": 1 },
         { "job": "a", "kind": "image", "names": null, "file": ".gitlab-ci.yml", "line": 3 },
@@ -57,6 +58,29 @@ async fn images_that_exist_are_told_with_what_they_are() {
         .map(|(_, _, n)| n)
         .collect();
     assert!(questions.iter().sum::<u64>() <= 2, "a helper was asked more than once: {questions:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_registry_has_the_identity_that_its_rule_chooses() {
+    let stage = Stage::new().await;
+    let registry = &stage.registry;
+    stage.write("p.yml", &format!("{STORE}\na: {{image: '{registry}/team/app:1', script: [x]}}\n"));
+    stage.add_to_config("[[registry]]\nmatch = '000000000000.dkr.ecr.*.amazonaws.com'\nsource = 'environment'\n");
+    let chosen = "chosen by the rule `000000000000.dkr.ecr.*.amazonaws.com`";
+    let (code, report) = stage.check_json("ecru", &["p.yml"]);
+    assert_eq!(code, Some(0), "{report:#}");
+    let identity = format!("the access key in the environment, {chosen}");
+    assert_eq!(image(&report, "team/app:1")["credentials"]["identity"], identity);
+    // `ecru whoami` has asked AWS, and tells the same in the same words.
+    let whoami = stage.whoami();
+    assert_eq!(
+        identity,
+        format!(
+            "{}, chosen by {}",
+            whoami["source"].as_str().expect("a source"),
+            whoami["chosen_by"].as_str().expect("a rule")
+        )
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

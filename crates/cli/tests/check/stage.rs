@@ -72,6 +72,26 @@ impl Stage {
         answer["Secret"].as_str().expect("a password").to_owned()
     }
 
+    /// Adds lines to ecru's configuration.
+    pub(crate) fn add_to_config(&self, lines: &str) {
+        let file = self.sandbox.root().join("ecru.toml");
+        let before = std::fs::read_to_string(&file).expect("ecru's configuration");
+        std::fs::write(file, format!("{lines}{before}")).expect("ecru's configuration");
+    }
+
+    /// What `ecru whoami` says of the identity for the default registry.
+    pub(crate) fn whoami(&self) -> serde_json::Value {
+        let mut command = self.command("ecru", "ecru");
+        let output = command.args(["whoami", &self.registry, "--json"]).output().expect("the program starts");
+        serde_json::from_slice(&output.stdout).expect("an answer")
+    }
+
+    /// Does what a hint for a refused token says.
+    pub(crate) fn clear_cache(&self) {
+        let mut command = self.command("ecru", "ecru");
+        command.args(["cache", "clear", &self.registry]).assert().success();
+    }
+
     pub(crate) async fn push(&self, repository: &str, tag: &str) {
         self.emulator
             .create_repository(AccountId::default(), &Region::default(), repository)

@@ -10,6 +10,7 @@
 //! person logged in to the same SSO session, another answer of the same `credential_process`. Tokens of the former
 //! are then served until they are refreshed, at half of their life.
 
+pub(crate) mod configured;
 mod machine;
 pub mod selection;
 mod subject;

@@ -21,6 +21,7 @@ use super::retries;
 use crate::clock::Clock;
 use crate::config::Policy;
 use crate::environment::Environment;
+use crate::identity::configured::words_of_token;
 use crate::identity::selection::{IdentitySource, Selection};
 use crate::registry::{Partitions, Registry};
 use crate::token::{Token, TokenError};
@@ -157,7 +158,7 @@ impl Call {
             match (self.selection.token_variable(), self.selection.roles()) {
                 (Some(variable), [first, others @ ..]) => {
                     let credentials = self.web_identity(sdk, variable, first).await?;
-                    (credentials, format!("the identity token in {variable}"), None, others)
+                    (credentials, words_of_token(variable), None, others)
                 }
                 (_, roles) => {
                     let credentials = self.first_credentials(sdk).await?;

@@ -61,8 +61,8 @@ impl Call {
         let features = features_of(credentials);
         let profile = self.environment.get("AWS_PROFILE").unwrap_or("default");
         match features.iter().find_map(place) {
-            Some(Place::Profile(part)) => format!("{part} the profile `{profile}`"),
-            Some(Place::Elsewhere(place)) => place.to_owned(),
+            Some(Place::Profile(part)) => format!("{part} {} `{profile}`", IdentitySource::Profile.words()),
+            Some(Place::Elsewhere(source)) => source.words().to_owned(),
             None => "the AWS SDK".to_owned(),
         }
     }
@@ -78,7 +78,7 @@ enum Place {
     /// Something of a profile.
     Profile(&'static str),
     /// Something else.
-    Elsewhere(&'static str),
+    Elsewhere(IdentitySource),
 }
 
 /// The place that a feature stands for, as the SDK calls it.
@@ -90,10 +90,10 @@ fn place(feature: &Feature) -> Option<Place> {
         Feature::CredentialsProfileNamedProvider => Place::Profile("the source that is named by"),
         Feature::CredentialsProfileSourceProfile => Place::Profile("the source profile of"),
         Feature::CredentialsProfile => Place::Profile("the access key of"),
-        Feature::CredentialsEnvVars => Place::Elsewhere("the access key in the environment"),
-        Feature::CredentialsEnvVarsStsWebIdToken => Place::Elsewhere("the web identity token file"),
-        Feature::CredentialsHttp => Place::Elsewhere("the container's credentials endpoint"),
-        Feature::CredentialsImds => Place::Elsewhere("the instance's metadata service"),
+        Feature::CredentialsEnvVars => Place::Elsewhere(IdentitySource::Environment),
+        Feature::CredentialsEnvVarsStsWebIdToken => Place::Elsewhere(IdentitySource::WebIdentity),
+        Feature::CredentialsHttp => Place::Elsewhere(IdentitySource::Container),
+        Feature::CredentialsImds => Place::Elsewhere(IdentitySource::Instance),
         _ => return None,
     })
 }

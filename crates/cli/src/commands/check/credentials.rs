@@ -2,21 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use ecru_ecr::environment::Environment;
+use ecru_docker::credential_helper::message::PROGRAM_PREFIX;
 use ecru_gitlab::registry_auth::{Origin, Outcome, Verdict};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::report::{Chosen, Credentials, Report};
 use crate::args::CheckArgs;
+use crate::ecr_access::EcrAccess;
 use crate::error::CommandError;
 use crate::exit_code;
 use crate::job::credentials::{Obstacle, Resolved, RunnerSources};
 use crate::job::helper_program::HELPER_NAME;
 use crate::outside::Outside;
 use crate::terminal::Screen;
-
-/// The suffix under which Docker's settings name ecru's helper.
-const OUR_SUFFIX: &str = "ecr-login";
 
 /// Chooses credentials for all images. Images whose jobs have the same DOCKER_AUTH_CONFIG are resolved together.
 pub(super) async fn choose(
@@ -32,7 +30,8 @@ pub(super) async fn choose(
         let key = image.docker_auth_config.as_ref().map(|config| config.expose_secret().to_owned());
         groups.entry(key).or_default().push(index);
     }
-    let identity = configured_identity(&outside.environment());
+    // Where the configuration cannot be read, no helper of ecru's has an answer.
+    let ecr = EcrAccess::new(outside).ok();
     let counter = screen.counter("choosing credentials", groups.len());
     let mut stood_in = false;
     for (number, (docker_auth_config, indices)) in groups.into_iter().enumerate() {
@@ -51,7 +50,7 @@ pub(super) async fn choose(
             stood_in |= resolved.stood_in;
             note_warnings(report, &resolved);
             if let Some(image) = report.images.get_mut(index) {
-                image.credentials = credentials(&resolved, &identity);
+                image.credentials = credentials(&resolved, ecr.as_ref());
             }
         }
         counter.advance();
@@ -79,7 +78,7 @@ fn note_warnings(report: &mut Report, resolved: &Resolved) {
     }
 }
 
-fn credentials(resolved: &Resolved, identity: &str) -> Credentials {
+fn credentials(resolved: &Resolved, ecr: Option<&EcrAccess>) -> Credentials {
     let resolution = &resolved.resolution;
     match &resolution.outcome {
         Outcome::Aborted(error) => Credentials::Aborted { message: error.to_string(), hint: error.hint() },
@@ -99,9 +98,12 @@ fn credentials(resolved: &Resolved, identity: &str) -> Credentials {
         Outcome::Credential(credential) => {
             let entry = resolution.trace.entries.iter().find(|entry| entry.verdict == Verdict::Chosen);
             let origin = entry.map(|entry| &entry.origin);
-            let is_ours = origin.is_some_and(|origin| {
-                matches!(origin, Origin::Store { suffix } | Origin::Helper { suffix } if suffix == OUR_SUFFIX)
-            });
+            let identity = match origin {
+                Some(Origin::Store { suffix } | Origin::Helper { suffix }) => {
+                    identity_of_helper(ecr, suffix, &credential.server_address)
+                }
+                _ => None,
+            };
             Credentials::Chosen(Chosen {
                 source: credential.source.to_string(),
                 origin: origin.map(ToString::to_string).unwrap_or_default(),
@@ -109,46 +111,16 @@ fn credentials(resolved: &Resolved, identity: &str) -> Credentials {
                 username: credential.username.clone(),
                 password: credential.password.clone(),
                 is_identity_token: !credential.identity_token.expose_secret().is_empty(),
-                identity: is_ours.then(|| identity.to_owned()),
+                identity,
             })
         }
     }
 }
 
-/// How the AWS identity is configured in this process's environment, in the order in which the SDK's default chain
-/// looks (<https://docs.rs/aws-config>, `default_provider::credentials`). No key is told.
-fn configured_identity(environment: &Environment) -> String {
-    let set = |name: &str| environment.get(name);
-    if environment.secret("AWS_ACCESS_KEY_ID").is_some()
-        && environment.secret("AWS_SECRET_ACCESS_KEY").is_some()
-    {
-        return "keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned();
-    }
-    if let Some(profile) = set("AWS_PROFILE") {
-        return format!("profile `{profile}`");
-    }
-    if let (Some(role), Some(_)) = (set("AWS_ROLE_ARN"), set("AWS_WEB_IDENTITY_TOKEN_FILE")) {
-        return format!("web identity as `{role}`");
-    }
-    if set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").or(set("AWS_CONTAINER_CREDENTIALS_FULL_URI")).is_some() {
-        return "role of the container".to_owned();
-    }
-    "profile `default`, else the role of the instance".to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_identity_is_told_without_keys() {
-        let of = |variables: &[(&str, &str)]| configured_identity(&Environment::from_map(variables.to_vec()));
-        let keys = [("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "s3cr3t")];
-        assert_eq!(of(&keys), "keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
-        assert_eq!(of(&[("AWS_PROFILE", "ci")]), "profile `ci`");
-        let web =
-            [("AWS_ROLE_ARN", "arn:aws:iam::000000000000:role/ci"), ("AWS_WEB_IDENTITY_TOKEN_FILE", "/t")];
-        assert_eq!(of(&web), "web identity as `arn:aws:iam::000000000000:role/ci`");
-        assert_eq!(of(&[]), "profile `default`, else the role of the instance");
-    }
+/// Where the AWS identity for a registry comes from, if ecru's helper, as `suffix` names it, is asked for its token.
+fn identity_of_helper(ecr: Option<&EcrAccess>, suffix: &str, server: &str) -> Option<String> {
+    let program = format!("{PROGRAM_PREFIX}{suffix}");
+    let profile = ecru_helper::profile_of(program.as_ref());
+    let is_ours = program == ecru_helper::NAME || profile.is_some();
+    ecr.filter(|_| is_ours)?.configured_identity(server, profile.as_deref())
 }

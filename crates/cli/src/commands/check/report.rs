@@ -152,9 +152,18 @@ impl CheckedImage {
             hints.extend(advice.iter().cloned());
         }
         if hints.is_empty() {
-            hints.extend(error.hint().or_else(|| self.hint_for_helper(error)));
+            let hint = self.hint_for_cache(error).or_else(|| error.hint());
+            hints.extend(hint.or_else(|| self.hint_for_helper(error)));
         }
         Some(Problem { kind: error.kind(), message, hints, error: Some(error) })
+    }
+
+    /// What to do about a token of ecru's own helper that the registry refuses: the helper gives it out until half of its
+    /// life is over.
+    fn hint_for_cache(&self, error: &LookupError) -> Option<String> {
+        let Credentials::Chosen(Chosen { identity: Some(_), .. }) = &self.credentials else { return None };
+        let (host, _) = self.name.split_once('/').filter(|_| error.is_about_password())?;
+        Some(format!("`ecru cache clear {host}` forgets the token that the helper keeps"))
     }
 
     /// What to write for a registry of ECR that nobody has credentials for.

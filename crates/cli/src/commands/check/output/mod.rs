@@ -63,7 +63,7 @@ pub(super) mod tests {
             username: "AWS".to_owned(),
             password: PASSWORD.into(),
             is_identity_token: false,
-            identity: Some("profile `ci`".to_owned()),
+            identity: Some("the profile `ci`, chosen by the ECRU_ variables".to_owned()),
         })
     }
 

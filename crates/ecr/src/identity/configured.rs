@@ -1,0 +1,108 @@
+//! Where an identity would come from, told without asking anyone.
+
+use super::selection::{AskedFor, IdentitySource, Selection, asked_for};
+use crate::environment::Environment;
+
+impl IdentitySource {
+    /// It in words, as they tell where credentials have come from, too.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Environment => "the access key in the environment",
+            Self::Profile => "the profile",
+            Self::WebIdentity => "the web identity token file",
+            Self::Container => "the container's credentials endpoint",
+            Self::Instance => "the instance's metadata service",
+        }
+    }
+}
+
+/// The words for an OIDC token in a variable.
+pub(crate) fn words_of_token(variable: &str) -> String {
+    format!("the identity token in {variable}")
+}
+
+impl Selection {
+    /// Where the identity that it means would come from in `environment`, and the roles that are assumed with it. If the
+    /// source that is told has nothing, the SDK goes on to others, which only shows when they are asked.
+    #[must_use]
+    pub fn configured_source(&self, environment: &Environment) -> String {
+        let first = match self.token_variable() {
+            Some(variable) => words_of_token(variable),
+            None => self.configured_first(&self.restrict(environment)),
+        };
+        let roles = self.roles().iter().map(|role| format!(", then the role `{}`", role.arn));
+        std::iter::once(first).chain(roles).collect()
+    }
+
+    fn configured_first(&self, environment: &Environment) -> String {
+        let asked = asked_for(environment).into_iter().find_map(|asked| match asked {
+            AskedFor::Source(source, _) => Some(source),
+            AskedFor::Half { .. } => None,
+        });
+        let is_set = |name| environment.os(name).is_some();
+        let has_container =
+            is_set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") || is_set("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+        let container = has_container.then_some(IdentitySource::Container);
+        match asked.or(self.source()).or(container) {
+            Some(IdentitySource::Profile) => {
+                let profile = environment.get("AWS_PROFILE").unwrap_or("default");
+                format!("{} `{profile}`", IdentitySource::Profile.words())
+            }
+            Some(source) => source.words().to_owned(),
+            None => format!("the profile `default`, else {}", IdentitySource::Instance.words()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::selection::{RoleSettings, Settings};
+    use super::*;
+
+    const ROLE: &str = "arn:aws:iam::000000000001:role/ci";
+
+    fn told(settings: Settings, variables: &[(&str, &str)]) -> String {
+        let selection = Selection::new(settings).unwrap();
+        selection.configured_source(&Environment::from_map(variables.to_vec()))
+    }
+
+    fn role() -> Option<RoleSettings> {
+        Some(RoleSettings { role_arn: ROLE.to_owned(), ..RoleSettings::default() })
+    }
+
+    #[test]
+    fn the_first_source_that_is_asked_for_is_told_without_keys() {
+        let keys = [("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "s3cr3t")];
+        let web = [("AWS_ROLE_ARN", ROLE), ("AWS_WEB_IDENTITY_TOKEN_FILE", "/t")];
+        let container = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/")];
+        for (variables, expected) in [
+            (&keys[..], "the access key in the environment"),
+            (&keys[..1], "the profile `default`, else the instance's metadata service"),
+            (&[("AWS_PROFILE", "ci")], "the profile `ci`"),
+            (&web, "the web identity token file"),
+            (&container, "the container's credentials endpoint"),
+            (&[], "the profile `default`, else the instance's metadata service"),
+        ] {
+            assert_eq!(told(Settings::default(), variables), expected);
+        }
+    }
+
+    #[test]
+    fn a_selection_leaves_no_other_source() {
+        let keys = [("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "s3cr3t")];
+        let profile = Settings { profile: Some("team".to_owned()), role: role(), ..Settings::default() };
+        assert_eq!(told(profile, &keys), format!("the profile `team`, then the role `{ROLE}`"));
+        let instance = Settings { source: Some(IdentitySource::Instance), ..Settings::default() };
+        assert_eq!(told(instance, &keys), "the instance's metadata service");
+        let token = Settings {
+            identity_token_env: Some("GITLAB_OIDC_TOKEN".to_owned()),
+            role: role(),
+            ..Settings::default()
+        };
+        assert_eq!(
+            told(token, &keys),
+            format!("the identity token in GITLAB_OIDC_TOKEN, then the role `{ROLE}`")
+        );
+    }
+}
