@@ -51,6 +51,15 @@ fn plan_of(pipeline: &str) -> JobPlan {
 }
 
 #[test]
+fn a_job_of_steps_has_no_script_for_a_shell() {
+    let error = plan_with("job: {image: a, run: [{name: b, script: c}]}", "job", None, &[]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "line 1, column 17: job `job` has `run` and no script for a runner's shell"
+    );
+}
+
+#[test]
 fn a_realistic_job_is_put_together() {
     let plan = plan_with(SERVICES, "unit", None, &[]).unwrap();
     assert_eq!(plan.image.name, "000000000001.dkr.ecr.eu-west-1.amazonaws.com/team/ruby:3.3");

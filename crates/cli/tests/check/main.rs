@@ -65,7 +65,9 @@ async fn each_registry_has_the_identity_that_its_rule_chooses() {
     let stage = Stage::new().await;
     let registry = &stage.registry;
     stage.write("p.yml", &format!("{STORE}\na: {{image: '{registry}/team/app:1', script: [x]}}\n"));
-    stage.add_to_config("[[registry]]\nmatch = '000000000000.dkr.ecr.*.amazonaws.com'\nsource = 'environment'\n");
+    stage.add_to_config(
+        "[[registry]]\nmatch = '000000000000.dkr.ecr.*.amazonaws.com'\nsource = 'environment'\n",
+    );
     let chosen = "chosen by the rule `000000000000.dkr.ecr.*.amazonaws.com`";
     let (code, report) = stage.check_json("ecru", &["p.yml"]);
     assert_eq!(code, Some(0), "{report:#}");

@@ -29,8 +29,10 @@ pub struct Job {
     pub variables: Vec<Variable>,
     /// Commands that run before `script` in the same shell.
     pub before_script: Vec<String>,
-    /// The commands.
+    /// The commands; none for a job of steps.
     pub script: Vec<String>,
+    /// Where `run` stands, if the job is one of steps (<https://docs.gitlab.com/ci/yaml/#run>).
+    pub steps: Option<Position>,
     /// Commands that run afterwards in a shell of their own, whatever became of the script.
     pub after_script: Vec<String>,
     /// How many jobs GitLab makes of it. A local run runs it once.
@@ -55,10 +57,8 @@ const NOT_FOLLOWED: [(&str, &str); 4] = [
 pub(super) fn read_job(name: &str, node: &Node, referrer: &mut Referrer<'_>) -> Result<Job, JobError> {
     let subject = format!("job `{name}`");
     read::mapping(node, &subject, "a mapping with `script`")?;
-    for keyword in ["trigger", "run"] {
-        if let Some(position) = node.key_position(keyword) {
-            return Err(JobError::NoShell { name: name.into(), keyword, position });
-        }
+    if let Some(position) = node.key_position("trigger") {
+        return Err(JobError::NoShell { name: name.into(), keyword: "trigger", position });
     }
     let defaults = Defaults::of(node, referrer)?;
     let value = |keyword: &str| defaults.value(node, keyword);
@@ -67,9 +67,12 @@ pub(super) fn read_job(name: &str, node: &Node, referrer: &mut Referrer<'_>) -> 
         None => Ok(Vec::new()),
     };
 
-    let script = node
-        .member("script")
-        .ok_or_else(|| CiError::new(node.position, CiProblem::NoScript { job: name.to_owned() }))?;
+    let steps = node.key_position("run");
+    let script = match node.member("script") {
+        Some(script) => read::commands(script, "script")?,
+        None if steps.is_some() => Vec::new(),
+        None => return Err(CiError::new(node.position, CiProblem::NoScript { job: name.to_owned() }).into()),
+    };
     let stage = node.member("stage").map(|stage| read::text(stage, "`stage`"));
     Ok(Job {
         name: name.to_owned(),
@@ -78,7 +81,8 @@ pub(super) fn read_job(name: &str, node: &Node, referrer: &mut Referrer<'_>) -> 
         services: value("services").map(|node| image::services(node)).transpose()?.unwrap_or_default(),
         variables: variables(node, &subject, referrer)?,
         before_script: commands("before_script")?,
-        script: read::commands(script, "script")?,
+        script,
+        steps,
         after_script: commands("after_script")?,
         parallel: node.member("parallel").map(|node| matrix::parallel(node)).transpose()?.unwrap_or_default(),
         variables_of_rules: variables_of_rules(node, referrer)?,

@@ -162,6 +162,9 @@ fn listed(policies: &[PullPolicy]) -> String {
 /// Makes a plan.
 pub fn plan(request: &PlanRequest<'_>) -> Result<JobPlan, PlanError> {
     let job = request.pipeline.job(request.job)?;
+    if let Some(position) = job.steps {
+        return Err(JobError::NoShell { name: job.name, keyword: "run", position }.into());
+    }
     let runner = request.runner.cloned().unwrap_or_default();
     let image = job_image(&job, &runner)?;
     let variables = job_variables(request, &job, &image.name, &runner)?;
