@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use ecru_ecr::cache::Kept;
 use ecru_ecr::config::Choice;
+use ecru_ecr::identity::selection::IdentitySource;
 use ecru_ecr::mint::Caller;
 use ecru_ecr::registry::Registry;
 use serde_json::json;
@@ -30,7 +31,8 @@ pub(super) fn run(args: &WhoamiArgs, outside: &Outside) -> Result<u8, CommandErr
     let caller = caller
         .map_err(|error| token_error(&error).because(format!("the identity is chosen by {}", choice.by)))?;
     let kept = registry.as_ref().and_then(|registry| access.cache(&choice.selection)?.kept(registry).ok()?);
-    let whoami = Whoami { registry, choice, caller, kept };
+    let tried = caller.from.map(|found| choice.selection.tried_before(found, &ecr.environment));
+    let whoami = Whoami { registry, choice, caller, tried: tried.unwrap_or_default(), kept };
     let text = if args.json { whoami.json() } else { printable(&whoami.text()) };
     std::io::stdout().write_all(text.as_bytes()).map_err(|error| {
         CommandError::new(exit_code::NO_TOKEN, format!("the answer could not be written: {error}"))
@@ -43,6 +45,8 @@ struct Whoami {
     registry: Option<Registry>,
     choice: Choice,
     caller: Caller,
+    /// The sources that were asked before and had nothing.
+    tried: Vec<(IdentitySource, String)>,
     kept: Option<Kept>,
 }
 
@@ -58,6 +62,9 @@ impl Whoami {
         }
         put("chosen by", &self.choice.by.to_string());
         put("source", &self.caller.source);
+        for (source, lack) in &self.tried {
+            put("before it", &format!("{}: {lack}", source.name()));
+        }
         for role in &self.caller.roles {
             put("role", role);
         }
@@ -94,10 +101,13 @@ impl Whoami {
                 "expires_at": timestamp(kept.expires_at),
             })
         });
+        let tried =
+            self.tried.iter().map(|(source, lack)| json!({ "source": source.name(), "reason": lack }));
         let object = json!({
             "registry": self.registry.as_ref().map(Registry::host),
             "chosen_by": self.choice.by.to_string(),
             "source": self.caller.source,
+            "tried_before": tried.collect::<Vec<_>>(),
             "roles": self.caller.roles,
             "principal": self.caller.arn,
             "account": self.caller.account,

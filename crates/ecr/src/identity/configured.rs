@@ -35,6 +35,21 @@ impl Selection {
         std::iter::once(first).chain(roles).collect()
     }
 
+    /// The sources of the SDK's chain that were asked before `found` had credentials, in their order, each with what it
+    /// lacks in `environment`. None where the selection leaves but one.
+    #[must_use]
+    pub fn tried_before(
+        &self,
+        found: IdentitySource,
+        environment: &Environment,
+    ) -> Vec<(IdentitySource, String)> {
+        if self.source().is_some() || self.token_variable().is_some() {
+            return Vec::new();
+        }
+        let before = IdentitySource::ALL.into_iter().take_while(|source| *source != found);
+        before.map(|source| (source, lack(source, environment))).collect()
+    }
+
     fn configured_first(&self, environment: &Environment) -> String {
         let asked = asked_for(environment).into_iter().find_map(|asked| match asked {
             AskedFor::Source(source, _) => Some(source),
@@ -52,6 +67,30 @@ impl Selection {
             Some(source) => source.words().to_owned(),
             None => format!("the profile `default`, else {}", IdentitySource::Instance.words()),
         }
+    }
+}
+
+/// Why a source has had nothing, without which the SDK would not have gone on.
+fn lack(source: IdentitySource, environment: &Environment) -> String {
+    let pair = |first: &str, second: &str| match (environment.os(first), environment.os(second)) {
+        (Some(_), None) => format!("{first} is set, and {second} is not"),
+        (None, Some(_)) => format!("{second} is set, and {first} is not"),
+        _ => format!("{first} and {second} are not set"),
+    };
+    match source {
+        IdentitySource::Environment => pair("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+        IdentitySource::Profile => {
+            format!(
+                "the profile `{}` has no credentials",
+                environment.get("AWS_PROFILE").unwrap_or("default")
+            )
+        }
+        IdentitySource::WebIdentity => pair("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"),
+        IdentitySource::Container => {
+            "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set"
+                .to_owned()
+        }
+        IdentitySource::Instance => "it has no role".to_owned(),
     }
 }
 
@@ -104,5 +143,24 @@ mod tests {
             told(token, &keys),
             format!("the identity token in GITLAB_OIDC_TOKEN, then the role `{ROLE}`")
         );
+    }
+
+    #[test]
+    fn what_was_tried_before_is_told_with_what_it_lacks() {
+        let environment =
+            Environment::from_map([("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"), ("AWS_ROLE_ARN", ROLE)]);
+        let tried = Selection::default().tried_before(IdentitySource::Container, &environment);
+        let tried: Vec<(&str, &str)> =
+            tried.iter().map(|(source, lack)| (source.name(), lack.as_str())).collect();
+        let expected = [
+            ("environment", "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not"),
+            ("profile", "the profile `default` has no credentials"),
+            ("web-identity", "AWS_ROLE_ARN is set, and AWS_WEB_IDENTITY_TOKEN_FILE is not"),
+        ];
+        assert_eq!(tried, expected);
+        assert!(Selection::default().tried_before(IdentitySource::Environment, &environment).is_empty());
+        let instance = Settings { source: Some(IdentitySource::Instance), ..Settings::default() };
+        let instance = Selection::new(instance).unwrap();
+        assert!(instance.tried_before(IdentitySource::Instance, &environment).is_empty());
     }
 }

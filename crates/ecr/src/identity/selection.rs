@@ -53,7 +53,8 @@ pub enum IdentitySource {
 }
 
 impl IdentitySource {
-    const ALL: [Self; 5] =
+    /// All, in the order in which the SDK's default chain asks them.
+    pub(super) const ALL: [Self; 5] =
         [Self::Environment, Self::Profile, Self::WebIdentity, Self::Container, Self::Instance];
 
     /// Its name in the configuration.
