@@ -4,4 +4,5 @@
 mod contexts;
 mod pages;
 mod program;
+mod recorded;
 mod vectors;

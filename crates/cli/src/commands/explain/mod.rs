@@ -4,6 +4,7 @@ mod decision;
 mod given;
 mod helper_runs;
 mod json;
+mod recorded;
 mod text;
 mod wording;
 
@@ -20,7 +21,11 @@ use decision::{Explanation, Verdict};
 /// Explains; the exit code says what was found.
 pub(super) fn run(args: &ExplainArgs, outside: &Outside) -> Result<u8, CommandError> {
     let given = given::Given::collect(args, outside)?;
-    let explanation = decision::explain(&args.image, &given, outside);
+    let last_failure = recorded::last_failure(&args.image, outside);
+    let mut explanation = decision::explain(&args.image, &given, outside);
+    if let Some(failure) = &last_failure {
+        recorded::add_note(&mut explanation, failure);
+    }
     let shown = match args.format {
         ExplainFormat::Json => format!("{:#}\n", json::document(&explanation, args.reveal)),
         ExplainFormat::Text => printable(&text::page(&explanation, args.reveal)),
