@@ -61,6 +61,14 @@ const MESSAGES: &[Message] = &[
         stage.write(".aws/config", "[profile failing]\ncredential_process = exit 3\n");
         words(&stage)
     }),
+    ("the instance metadata service names a role that is none", || {
+        let page = Responder::start(|_| {
+            Reply::http(200, &[("x-aws-ec2-metadata-token-ttl-seconds", "60")], "<html>please-log-in</html>")
+        });
+        let mut stage = Stage::new();
+        stage.unset("AWS_EC2_METADATA_DISABLED").set("AWS_EC2_METADATA_SERVICE_ENDPOINT", &page.url());
+        words(&stage)
+    }),
     ("the profile … has no credentials, and no other source may be used", || {
         let mut stage = Stage::new();
         let metadata = aws::metadata();

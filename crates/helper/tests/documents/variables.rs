@@ -119,6 +119,12 @@ const VARIABLES: &[(Reader, &[&str], &str)] = &[
     ),
     (
         Ecru,
+        &["AWS_RETRY_MODE"],
+        "`standard`, or `adaptive`: the tries after AWS has throttled one are spread out as well; before `retry_mode` of \
+         the profile. Another value is as good as none",
+    ),
+    (
+        Ecru,
         &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
         "the proxy, the first that is set; never used for this machine and for metadata",
     ),
