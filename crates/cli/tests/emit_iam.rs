@@ -113,6 +113,20 @@ impl Stage {
         pulled(&self.registry(PUBLIC), &authorization, "hello-team/hello", "latest")
     }
 
+    /// Puts an image into a repository of ECR Public, from which nobody has pulled yet.
+    fn publish(&self, name: &str) {
+        let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/emulator/hello");
+        let text = format!(
+            "[[repository]]\naccount = \"000000000001\"\nname = \"{name}\"\npublic = true\n\
+             [[repository.image]]\nfrom = '{}'\ntags = [\"1\"]\n",
+            image.display()
+        );
+        let path = self.sandbox.home().join("published.toml");
+        std::fs::write(&path, text).expect("a file");
+        let seed = Seed::read(&path).expect("a seed");
+        self.runtime.block_on(self.emulator.apply(&seed)).expect("an image");
+    }
+
     /// Pushes an image that nobody has pushed yet.
     fn push(&self, repository: &str, content: &str) -> Result<(), Refusal> {
         let authorization = format!("Basic {}", self.authorization(HOST)?);
@@ -253,6 +267,25 @@ fn pushes_need_exactly_the_policy_for_pushes() {
     stage.assert_exact(&policy, |content| stage.push("pushed/here", content));
     let refusal = stage.push("elsewhere", "by-a-pusher").expect_err("another repository");
     assert!(refusal.starts_with("HEAD /v2/elsewhere/") && refusal.contains("403"), "{refusal}");
+}
+
+#[test]
+fn first_pulls_through_a_cache_need_exactly_the_policy_for_them() {
+    let stage = Stage::new();
+    let first_pull = |name: &str| {
+        stage.publish(name);
+        stage.pull(&format!("ecr-public/hello-team/{name}"), "1")
+    };
+    let policy = stage.policy(&["pull-through", "--registry", HOST, "--repository", "ecr-public/*"]);
+    stage.assert_exact(&policy, first_pull);
+    let refusal = stage.pull("team/app", "1").expect_err("another repository");
+    assert!(refusal.contains("403") && refusal.contains("repository/team/app"), "{refusal}");
+
+    let pull = stage.policy(&["pull", "--registry", HOST, "--repository", "ecr-public/*"]);
+    stage.allow(&pull);
+    stage.pull("ecr-public/hello-team/whole", "1").expect("the second pull is like any other");
+    let refusal = first_pull("by-a-puller").expect_err("a first pull");
+    assert!(refusal.contains("ecr:BatchImportUpstreamImage"), "{refusal}");
 }
 
 #[test]

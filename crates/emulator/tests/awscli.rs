@@ -56,6 +56,12 @@ async fn the_aws_cli_is_served_and_refused_as_by_aws() {
     run(&format!("ecr set-repository-policy --repository-name team/app --policy-text {policy}"));
     let got = run("ecr get-repository-policy --repository-name team/app --query policyText --output text");
     assert_eq!(got, policy);
+    let rule = "--ecr-repository-prefix hub";
+    let made =
+        run(&format!("ecr create-pull-through-cache-rule {rule} --upstream-registry-url public.ecr.aws"));
+    assert!(made.contains("\"upstreamRegistryUrl\": \"public.ecr.aws\""), "{made}");
+    assert!(run("ecr describe-pull-through-cache-rules").contains("\"ecrRepositoryPrefix\": \"hub\""));
+    assert!(run(&format!("ecr delete-pull-through-cache-rule {rule}")).contains("createdAt"));
     let role = "sts assume-role --role-session-name job --role-arn arn:aws:iam::000000000000:role/pull";
     assert!(run(&format!("{role} --policy {policy}")).contains("MalformedPolicyDocument"));
     assert!(run(role).contains("assumed-role/pull/job"));

@@ -18,7 +18,7 @@ use crate::clock::epoch_seconds;
 use crate::cloud::{Cloud, blocking};
 use crate::iam;
 use crate::sigv4::Caller;
-use crate::store::{AppliedFor, CreationTemplate, StoreError, TemplatePrefix};
+use crate::store::{AppliedFor, CreationTemplate, RepositoryPrefix, StoreError};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -82,7 +82,7 @@ pub(super) fn describe(cloud: &Cloud, caller: &Caller, input: DescribeTemplates)
     let registry = registry_of(caller, None)?;
     let settings = cloud.store.settings(&registry);
     let wanted = input.prefixes.unwrap_or_default();
-    let wanted = wanted.iter().map(|text| prefix(text)).collect::<Result<Vec<TemplatePrefix>, _>>()?;
+    let wanted = wanted.iter().map(|text| prefix(text)).collect::<Result<Vec<RepositoryPrefix>, _>>()?;
     if let Some(missing) = wanted.iter().find(|prefix| settings.template(prefix).is_none()) {
         return Err(refusal(StoreError::NoTemplate, &registry, missing));
     }
@@ -121,12 +121,12 @@ pub(super) async fn delete(
     blocking(remove).await.map_err(JsonError::server)?
 }
 
-fn prefix(text: &str) -> Result<TemplatePrefix, JsonError> {
+fn prefix(text: &str) -> Result<RepositoryPrefix, JsonError> {
     text.parse()
         .map_err(|_| JsonError::invalid_parameter("prefix", "the beginning of repository names, or ROOT"))
 }
 
-fn refusal(error: StoreError, registry: &RegistryId, prefix: &TemplatePrefix) -> JsonError {
+fn refusal(error: StoreError, registry: &RegistryId, prefix: &RepositoryPrefix) -> JsonError {
     let (prefix, account) = (prefix.as_str(), registry.account);
     let of_registry = format!("in the registry with id '{account}'");
     match error {
@@ -146,7 +146,7 @@ fn of_registry(registry: &RegistryId, template: &Value) -> Value {
     json!({ "registryId": registry.account.to_string(), "repositoryCreationTemplate": template })
 }
 
-fn description(prefix: &TemplatePrefix, template: &CreationTemplate) -> Value {
+fn description(prefix: &RepositoryPrefix, template: &CreationTemplate) -> Value {
     let created = OffsetDateTime::from_unix_timestamp(template.created).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let tags: Vec<Value> =
         template.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();

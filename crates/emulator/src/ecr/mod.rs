@@ -4,6 +4,7 @@ mod account_settings;
 mod creation_templates;
 mod images;
 pub(crate) mod pages;
+mod pull_through_cache_rules;
 pub(crate) mod repositories;
 mod repository_policies;
 mod tag_mutability;
@@ -32,7 +33,7 @@ use crate::tokens::{self, Audience};
 /// What `X-Amz-Target` starts with.
 pub(crate) const TARGET_PREFIX: &str = "AmazonEC2ContainerRegistry_V20150921";
 
-const OPERATIONS: [&str; 16] = [
+const OPERATIONS: [&str; 20] = [
     "GetAuthorizationToken",
     "CreateRepository",
     "DescribeRepositories",
@@ -47,6 +48,10 @@ const OPERATIONS: [&str; 16] = [
     "CreateRepositoryCreationTemplate",
     "DescribeRepositoryCreationTemplates",
     "DeleteRepositoryCreationTemplate",
+    "CreatePullThroughCacheRule",
+    "DescribePullThroughCacheRules",
+    "ValidatePullThroughCacheRule",
+    "DeletePullThroughCacheRule",
     "PutAccountSetting",
     "GetAccountSetting",
 ];
@@ -91,6 +96,18 @@ pub(crate) async fn call(
         }
         "DeleteRepositoryCreationTemplate" => {
             creation_templates::delete(cloud, &caller, aws_json::input(&body)?).await
+        }
+        "CreatePullThroughCacheRule" => {
+            pull_through_cache_rules::create(cloud, &caller, aws_json::input(&body)?).await
+        }
+        "DescribePullThroughCacheRules" => {
+            pull_through_cache_rules::describe(&cloud, &caller, aws_json::input(&body)?)
+        }
+        "ValidatePullThroughCacheRule" => {
+            pull_through_cache_rules::validate(&cloud, &caller, &aws_json::input(&body)?)
+        }
+        "DeletePullThroughCacheRule" => {
+            pull_through_cache_rules::delete(cloud, &caller, aws_json::input(&body)?).await
         }
         "PutAccountSetting" => account_settings::put(cloud, &caller, aws_json::input(&body)?).await,
         "GetAccountSetting" => account_settings::get(&cloud, &caller, &aws_json::input(&body)?),

@@ -12,6 +12,7 @@ pub(crate) mod manifests;
 pub(crate) mod names;
 mod operations;
 pub(crate) mod public;
+mod pull_through;
 mod referrers;
 mod tags;
 pub(crate) mod uploads;
@@ -91,8 +92,9 @@ async fn perform(
     }
     let asked = Route::of(path).and_then(|route| Ok((Operation::of(route.kind, request.method())?, route)));
     let visitor = visitor?;
-    let (operation, Route { repository, item, .. }) = asked?;
-    let place = Place::find(entrance, visitor, repository, operation).await?;
+    let (operation, route) = asked?;
+    let place = Place::find(entrance, visitor, &route, operation).await?;
+    let item = route.item;
     let query = request.uri().query().map(ToOwned::to_owned);
     match operation {
         Operation::HeadBlob => blobs::head(&place, item),
@@ -148,10 +150,10 @@ impl Place {
     async fn find(
         entrance: &Entrance,
         visitor: Visitor,
-        path_name: &str,
+        route: &Route<'_>,
         operation: Operation,
     ) -> Result<Self, RegistryError> {
-        let cloud = entrance.cloud.clone();
+        let (cloud, path_name) = (entrance.cloud.clone(), route.repository);
         let (registry, name) = named(entrance, path_name)?;
         let Some(registry) = registry else {
             let alias = path_name.split('/').next().unwrap_or_default();
@@ -159,6 +161,9 @@ impl Place {
         };
         let key = RepositoryKey { registry, name };
         visitor.permit(&cloud, operation, &key)?;
+        if operation.pulls() {
+            pull_through::fill(&cloud, &visitor, &key, route.item).await?;
+        }
         let repository = match cloud.store.find(&key) {
             Some(repository) => repository,
             None if operation.pushes() => create_on_push(&cloud, &visitor, &key).await?,
@@ -208,14 +213,17 @@ async fn create_on_push(
     let template = settings.template_for(&key.name, AppliedFor::CreateOnPush);
     let template = template.ok_or_else(|| unknown(cloud, key))?;
     iam::authorize_on_repository(cloud, principal, "ecr:CreateRepository", key)?;
-    let settings = Settings {
-        tags: template.tags.clone(),
-        mutability: template.mutability.clone(),
-        policy: template.policy.clone(),
-    };
+    created(cloud, key, template.settings()).await
+}
+
+/// The repository, made now unless another request made it meanwhile: several layers of one push arrive at once.
+async fn created(
+    cloud: &Arc<Cloud>,
+    key: &RepositoryKey,
+    settings: Settings,
+) -> Result<Arc<Repository>, RegistryError> {
     let (cloud, key, now) = (cloud.clone(), key.clone(), cloud.now());
     let create = move || match cloud.store.create(key.clone(), settings, now) {
-        // Several layers of one push arrive at the same time.
         Err(StoreError::RepositoryExists) => cloud.store.find(&key).ok_or(RegistryError::RepositoryGone),
         created => Ok(created?),
     };

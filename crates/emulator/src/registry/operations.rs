@@ -119,6 +119,11 @@ impl Operation {
         )
     }
 
+    /// Whether it is what a pull begins with, so that a cache may be filled for it.
+    pub(super) const fn pulls(self) -> bool {
+        matches!(self, Self::HeadManifest | Self::GetManifest)
+    }
+
     /// Whether it is part of every push, so that a repository may be created for it.
     pub(super) const fn pushes(self) -> bool {
         matches!(self, Self::StartUpload | Self::PutManifest)

@@ -15,7 +15,10 @@ use crate::iam::policy::{Attached, Policy};
 use crate::oidc::{GitLabIssuer, IdentityProvider, name_of_issuer};
 use crate::options::Identity;
 use crate::registry::public::is_alias;
-use crate::store::{AppliedFor, CreationTemplate, MAX_FILTERS, RepositoryKey, TagMutability};
+use crate::store::{
+    AppliedFor, CacheRule, CreationTemplate, MAX_FILTERS, RepositoryKey, RepositoryPrefix, TagMutability,
+    Upstream,
+};
 use crate::sts::is_role_name;
 
 /// The most that any policy of AWS takes ("Amazon ECR service quotas": 10,240 characters of at most 4 bytes).
@@ -165,7 +168,32 @@ impl Meaning<'_> {
             };
             templates.push((prefix, template));
         }
-        Ok(SeededRegistry { id, port: written.port, blob_mounting: written.blob_mounting, templates })
+        let cache_rules = self.cache_rules(written.cache_rule, &id)?;
+        let (port, blob_mounting) = (written.port, written.blob_mounting);
+        Ok(SeededRegistry { id, port, blob_mounting, templates, cache_rules })
+    }
+
+    fn cache_rules(
+        &self,
+        written: Vec<written::CacheRule>,
+        registry: &RegistryId,
+    ) -> Result<Vec<(RepositoryPrefix, CacheRule)>, SeedError> {
+        let prefix_of =
+            |text: &Spanned<String>| self.parsed(text, "the beginning of repository names, or ROOT");
+        let mut rules: Vec<(RepositoryPrefix, CacheRule)> = Vec::new();
+        for rule in written {
+            let prefix = prefix_of(&rule.prefix)?;
+            self.once(&rule.prefix, rules.iter().all(|(other, _)| *other != prefix))?;
+            let upstream: Upstream = self.parsed(&rule.upstream, "public.ecr.aws or an emulated registry")?;
+            if !upstream.is_open_to(registry) {
+                let message = "a rule's upstream is another registry of the same account, or public.ecr.aws";
+                return Err(self.text.fault(rule.upstream.span(), message));
+            }
+            let upstream_prefix = rule.upstream_prefix.as_ref().map(prefix_of).transpose()?;
+            // When it was made is known when it is applied.
+            rules.push((prefix, CacheRule { upstream, upstream_prefix, created: 0 }));
+        }
+        Ok(rules)
     }
 
     fn repository(&mut self, written: written::Repository) -> Result<SeededRepository, SeedError> {
@@ -313,6 +341,19 @@ mod tests {
         assert_eq!(fault("[[role]]\nname = \"a\"\ntrust_policy = '{}'\n").0, 3);
         assert!(fault("[gitlab]\nurl = \"\"\n").2.contains("unknown field `url`"));
         assert_eq!(fault("[gitlab]\nissuer = \"gitlab\"\n").0, 2);
+        let rule = |keys: &str| {
+            fault(&format!(
+                "[[registry]]\naccount = \"000000000000\"\nregion = \"us-east-1\"\n[[registry.cache_rule]]\n{keys}\n"
+            ))
+        };
+        assert_eq!(rule("prefix = \"Hub\"\nupstream = \"public.ecr.aws\"").0, 5);
+        for upstream in [
+            "quay.io",
+            "000000000000.dkr.ecr.us-east-1.amazonaws.com",
+            "000000000001.dkr.ecr.us-east-1.amazonaws.com",
+        ] {
+            assert_eq!(rule(&format!("prefix = \"hub\"\nupstream = \"{upstream}\"")).0, 6, "{upstream}");
+        }
         assert_eq!(fault("x = é").0, 1);
         let not_text = parse(b"# a\n\xff", Path::new("s")).unwrap_err();
         assert!(matches!(not_text, SeedError::Fault { line: 2, column: 1, .. }), "{not_text:?}");
@@ -366,7 +407,7 @@ mod tests {
     }
 
     const KEYS: &str = "(id|account|name|region|port|policies|policy|trust_policy|issuer|audiences|keys|tags|from|\
-                        prefix|mutability|public|x)";
+                        prefix|upstream|mutability|public|x)";
 
     proptest! {
         #[test]
@@ -377,7 +418,7 @@ mod tests {
 
         #[test]
         fn any_table_is_a_seed_or_an_error(
-            table in "(account|user|role|identity_provider|registry|repository|repository.image|registry.template|other)",
+            table in "(account|user|role|identity_provider|registry|repository|repository.image|registry.template|registry.cache_rule|other)",
             key in KEYS,
             value in "([\"']?[ -~]{0,20}[\"']?|\\[[ -~]{0,20}\\]|\\{[ -~]{0,20}\\}|[0-9-]{1,9})",
         ) {

@@ -22,7 +22,9 @@ use crate::iam::policy::Policy;
 use crate::oidc::{GitLabIssuer, IdentityProvider};
 use crate::options::{Identity, Options, RegistryAt};
 use crate::registry::names::Tag;
-use crate::store::{CreationTemplate, RepositoryKey, Settings, StoreError, TagMutability, TemplatePrefix};
+use crate::store::{
+    CacheRule, CreationTemplate, RepositoryKey, RepositoryPrefix, Settings, StoreError, TagMutability,
+};
 use crate::tls;
 pub use images::ImportError;
 
@@ -49,7 +51,8 @@ struct SeededRegistry {
     id: RegistryId,
     port: Option<u16>,
     blob_mounting: bool,
-    templates: Vec<(TemplatePrefix, CreationTemplate)>,
+    templates: Vec<(RepositoryPrefix, CreationTemplate)>,
+    cache_rules: Vec<(RepositoryPrefix, CacheRule)>,
 }
 
 /// A repository and what to put into it.
@@ -123,6 +126,9 @@ impl Seed {
                 settings.blob_mounting = registry.blob_mounting;
                 for (prefix, template) in &registry.templates {
                     settings.put_template(prefix.clone(), CreationTemplate { created, ..template.clone() });
+                }
+                for (prefix, rule) in &registry.cache_rules {
+                    settings.cache_rules.put(prefix.clone(), CacheRule { created, ..rule.clone() });
                 }
                 Ok(())
             })?;

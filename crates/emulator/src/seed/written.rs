@@ -83,6 +83,17 @@ pub(super) struct Registry {
     pub(super) blob_mounting: bool,
     #[serde(default)]
     pub(super) template: Vec<Template>,
+    #[serde(default)]
+    pub(super) cache_rule: Vec<CacheRule>,
+}
+
+/// A pull-through cache rule.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CacheRule {
+    pub(super) prefix: Spanned<String>,
+    pub(super) upstream: Spanned<String>,
+    pub(super) upstream_prefix: Option<Spanned<String>>,
 }
 
 /// A repository creation template for pushes.

@@ -11,9 +11,11 @@
 //! `registries/` and `repositories/` are written only for a folder that outlives the emulator. Files appear by renaming, so a reader
 //! never sees half of one.
 
+mod cache_rules;
 mod mutability;
 mod registry_settings;
 mod repository;
+mod repository_prefix;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
@@ -29,9 +31,11 @@ use time::OffsetDateTime;
 
 use crate::accounts::{PlaceError, Registry, RegistryId};
 use crate::registry::names::Digest;
+pub(crate) use cache_rules::{CacheRule, CacheRules, Upstream};
 pub(crate) use mutability::{MAX_FILTERS, TagFilter, TagMutability};
-pub(crate) use registry_settings::{AppliedFor, CreationTemplate, RegistrySettings, TemplatePrefix};
+pub(crate) use registry_settings::{AppliedFor, CreationTemplate, RegistrySettings};
 pub(crate) use repository::{ManifestRecord, Repository, RepositoryKey, Settings};
+pub(crate) use repository_prefix::RepositoryPrefix;
 
 /// The folder of one emulator. Dropping it gives up the lock, and removes a temporary folder.
 #[derive(Debug)]
@@ -281,6 +285,12 @@ pub enum StoreError {
     /// The registry has the repository creation template already.
     #[error("the template already exists")]
     TemplateExists,
+    /// The registry does not have the pull-through cache rule.
+    #[error("no such pull-through cache rule")]
+    NoCacheRule,
+    /// The registry has the pull-through cache rule already.
+    #[error("the pull-through cache rule already exists")]
+    CacheRuleExists,
     /// The repository has images.
     #[error("the repository still contains images")]
     RepositoryNotEmpty,

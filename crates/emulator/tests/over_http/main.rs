@@ -26,6 +26,7 @@ mod life;
 mod manifests;
 mod permissions;
 mod public_registry;
+mod pull_through;
 mod registry_access;
 mod seed;
 mod signatures;

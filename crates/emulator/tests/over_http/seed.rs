@@ -72,6 +72,10 @@ async fn the_example_is_what_it_says() {
     let content = Call::get(stage.emulator.addresses().blob, target).send().await;
     assert_eq!(digest_of(&content.body), layer);
 
+    let cached = "/v2/ecr-public/hello-team/hello/manifests/latest";
+    let cached = stage.registry_call(Method::GET, cached).await.send().await;
+    assert_eq!((cached.status.as_u16(), &cached.body), (200, &pulled.body));
+
     let described = stage.ecr("DescribeRepositories", r#"{"repositoryNames":["team/app"]}"#).await.json();
     assert_eq!(described["repositories"][0]["imageTagMutability"], "IMMUTABLE");
     // The role sees what has its own tag.

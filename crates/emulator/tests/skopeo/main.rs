@@ -105,6 +105,26 @@ async fn everybody_pulls_from_ecr_public_and_its_owner_pushes() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs skopeo (cargo xtask test installs Debian's)"]
+async fn a_first_pull_goes_through_a_cache() {
+    let theatre = Theatre::new(Options::default()).await;
+    let rule = "[[registry]]\naccount = \"000000000000\"\nregion = \"us-east-1\"\n\
+                [[registry.cache_rule]]\nprefix = \"cache\"\nupstream = \"public.ecr.aws\"\n";
+    theatre.seed(rule).await;
+    let password = theatre.password().await;
+    let index = theatre.two_platforms("multi");
+    let whole = ["--all", "--preserve-digests"];
+    let layout = |name| format!("oci:{}:all", theatre.path(name));
+    let upstream = format!("{}:all", theatre.public_image("ecru-emulator-00/hello"));
+    let (made, pulled) = (layout("multi"), layout("back"));
+    theatre.copies(&theatre.public_password().await, &[&whole[..], &[&made, &upstream]].concat());
+
+    let cached = theatre.image("cache/ecru-emulator-00/hello:all");
+    theatre.copies(&password, &[&whole[..], &[&cached, &pulled]].concat());
+    assert_eq!(said(&theatre.inspect(&password, &["--raw", &cached])).trim(), index.trim());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs skopeo (cargo xtask test installs Debian's)"]
 async fn an_image_is_deleted() {
     let theatre = Theatre::new(Options::default()).await;
     let password = theatre.password().await;
