@@ -3,8 +3,8 @@
 //!
 //! Besides the permissions of every pull, whoever pulls needs `ecr:BatchImportUpstreamImage`, `ecr:CreateRepository` if
 //! there is no such repository, and `ecr:TagResource` if it is created with tags ("IAM permissions required to sync an
-//! upstream registry with an Amazon ECR private registry", Amazon ECR user guide). AWS does not document what a client
-//! reads who lacks one of them; here it is what IAM says of every other.
+//! upstream registry with an Amazon ECR private registry", Amazon ECR user guide). Who lacks one of them reads that the
+//! repository, or the image, is not there ("Troubleshooting pull through cache issues", ibid.).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use crate::iam;
 use crate::principals::Principal;
 use crate::store::{AppliedFor, CreationTemplate, Repository, RepositoryKey, Settings, StoreError, Upstream};
 
-/// Imports an image that a repository lacks and its upstream has. Where there is no rule, or nothing upstream, all stays
-/// as it is.
+/// Imports an image that a repository lacks and its upstream has. Where there is no rule, no permission or nothing
+/// upstream, all stays as it is.
 pub(super) async fn fill(
     cloud: &Arc<Cloud>,
     visitor: &Visitor,
@@ -33,7 +33,9 @@ pub(super) async fn fill(
         return Ok(());
     }
     let settings = settings(cloud, key);
-    permit(cloud, principal, key, cached.is_none().then_some(&settings))?;
+    if !may_import(cloud, principal, key, cached.is_none().then_some(&settings)) {
+        return Ok(());
+    }
     let Some(upstream) = cloud.store.find(&origin) else { return Ok(()) };
     let Some(digest) = image(&upstream, &reference) else { return Ok(()) };
     if cached.is_none() {
@@ -76,12 +78,12 @@ fn settings(cloud: &Cloud, key: &RepositoryKey) -> Settings {
 }
 
 /// Whether the principal may import, and `creating` such a repository.
-fn permit(
+fn may_import(
     cloud: &Cloud,
     principal: &Principal,
     key: &RepositoryKey,
     creating: Option<&Settings>,
-) -> Result<(), RegistryError> {
+) -> bool {
     let mut actions = vec!["ecr:BatchImportUpstreamImage"];
     if let Some(settings) = creating {
         actions.push("ecr:CreateRepository");
@@ -89,10 +91,8 @@ fn permit(
             actions.push("ecr:TagResource");
         }
     }
-    for action in actions {
-        iam::authorize_on_repository(cloud, principal, action, key)?;
-    }
-    Ok(())
+    let may = |action| iam::authorize_on_repository(cloud, principal, action, key).is_ok();
+    actions.into_iter().all(may)
 }
 
 fn image(repository: &Repository, reference: &Reference) -> Option<Digest> {
