@@ -173,8 +173,15 @@ impl LookupError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Reference(error) => error.hint(),
-            Self::NoRepository { .. } => {
-                Some("check account and region in the registry's name, and the repository's name".into())
+            Self::NoRepository { message } => {
+                let names = "check account and region in the registry's name, and the repository's name";
+                Some(match possible_cache(message) {
+                    Some(prefix) => format!(
+                        "{names}; if `{prefix}` is the prefix of a pull-through cache, the first pull also needs \
+                         `ecr:BatchImportUpstreamImage` and `ecr:CreateRepository`"
+                    ),
+                    None => names.to_owned(),
+                })
             }
             Self::NoImage { .. } => Some("check the tag: it was never pushed, or has expired".into()),
             Self::Denied { missing: Some(missing), .. } => Some(match &missing.resource {
@@ -190,5 +197,35 @@ impl LookupError {
             }
             _ => None,
         }
+    }
+}
+
+/// What may be the prefix of a pull-through cache, in ECR's sentence of a repository that is not there. It says the same
+/// to whoever may not fill the cache ("Troubleshooting pull through cache issues in Amazon ECR", Amazon ECR user guide).
+fn possible_cache(message: &str) -> Option<&str> {
+    let (_, behind) = message.split_once("The repository with name '")?;
+    let (repository, registry) = behind.split_once("' does not exist in the registry with id '")?;
+    // ECR Public has aliases in place of accounts, and no caches.
+    let is_private = registry.starts_with(|letter: char| letter.is_ascii_digit());
+    repository.split_once('/').filter(|_| is_private).map(|(prefix, _)| prefix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_that_is_not_there_may_be_one_that_a_cache_has_not_made() {
+        let hint = |repository: &str, registry: &str| {
+            let message = format!(
+                "The repository with name '{repository}' does not exist in the registry with id '{registry}'"
+            );
+            LookupError::NoRepository { message }.hint().unwrap_or_default()
+        };
+        assert!(
+            hint("quay/team/app", "111122223333").contains("`quay` is the prefix of a pull-through cache")
+        );
+        assert!(!hint("app", "111122223333").contains("cache"));
+        assert!(!hint("team/app", "alias").contains("cache"));
     }
 }
