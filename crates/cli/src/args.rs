@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use doctor::{DoctorArgs, DoctorContext, DoctorFormat};
 pub use emit::{
     EmitArgs, EmitGitlabCiArgs, EmitHelmArgs, EmitHelpersArgs, EmitIamPolicyArgs, EmitJobHostArgs,
-    EmitTerraformArgs, EmitWhat, IamPurpose, RegistriesArgs, TerraformModule,
+    EmitTerraformArgs, EmitTrustPolicyArgs, EmitWhat, IamPurpose, RefKind, RegistriesArgs, TerraformModule,
 };
 pub use setup::{
     Applying, JobHostPlace, SetupArgs, SetupJobArgs, SetupJobHostArgs, SetupOutlet, SetupRunnerArgs,

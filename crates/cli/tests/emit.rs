@@ -13,6 +13,9 @@ const SECOND: &str = "444455556666.dkr.ecr.us-east-1.amazonaws.com";
 const ROLE: &str = "arn:aws:iam::111122223333:role/gitlab";
 const SECOND_ROLE: &str = "444455556666.dkr.ecr.us-east-1.amazonaws.com=arn:aws:iam::444455556666:role/pull";
 
+const TRUST: [&str; 7] =
+    ["trust-policy", "--role-arn", ROLE, "--gitlab-url", "https://gitlab.example.com", "--ref", "main"];
+
 fn emit(arguments: &[&str]) -> Output {
     let sandbox = Sandbox::new();
     let mut command = sandbox.command(env!("CARGO_BIN_EXE_ecru"));
@@ -47,6 +50,8 @@ fn texts() {
     shows("helm", &[&["helm", "--registry", FIRST, SECOND][..], &roles, &image].concat());
     shows("gitlab_ci", &["gitlab-ci", "--registry", FIRST, "--role-arn", ROLE]);
     shows("gitlab_ci_roles", &[&["gitlab-ci", "--registry", FIRST, SECOND][..], &roles].concat());
+    let trusted = ["--gitlab-url", "https://gitlab.example.com", "--project", "team/app", "--ref"];
+    shows("trust_policy", &[&["trust-policy", "--role-arn", ROLE][..], &trusted, &["main"]].concat());
     let repositories = ["--repository", "team/app", "shared/*"];
     shows("iam_policy", &[&["iam-policy", "push", "--registry", FIRST][..], &repositories].concat());
 }
@@ -60,6 +65,11 @@ fn refusals() {
         ("repository_of_public", &["iam-policy", "public", "--repository", "a"]),
         ("no_repository", &["iam-policy", "pull", "--registry", FIRST, "--repository", "Team:${x}"]),
         ("no_role", &["gitlab-ci", "--registry", FIRST, "--role-arn", "arn:aws:iam::1:role/\u{1b}"]),
+        ("trust_in_any_group", &[&TRUST[..], &["--project", "*/app"]].concat()),
+        (
+            "no_gitlab",
+            &[&TRUST[..4], &["http://gitlab.example", "--project", "team/app", "--ref", "main"]].concat(),
+        ),
         ("no_image", &["helm", "--registry", FIRST, "--helper-image", "a\nb: c"]),
     ] {
         assert_eq!(emit(arguments).status.code(), Some(80), "{name}");

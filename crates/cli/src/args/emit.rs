@@ -33,6 +33,8 @@ pub enum EmitWhat {
     Helm(EmitHelmArgs),
     /// JSON: the IAM policy for one purpose, with exactly the actions that it needs
     IamPolicy(EmitIamPolicyArgs),
+    /// JSON: the trust policy of the role that jobs of a GitLab assume by their ID tokens
+    TrustPolicy(EmitTrustPolicyArgs),
     /// YAML: a job that pulls and pushes with its own ID token, without the AWS CLI
     GitlabCi(EmitGitlabCiArgs),
 }
@@ -141,6 +143,38 @@ pub enum IamPurpose {
     PullThrough,
     /// Pull from ECR Public with a password, which raises its limits.
     Public,
+}
+
+/// `ecru emit trust-policy`
+#[derive(Debug, Args)]
+pub struct EmitTrustPolicyArgs {
+    /// The role that the policy is for; its account has to have GitLab as an identity provider
+    #[arg(long, value_name = "ARN")]
+    pub role_arn: String,
+    /// GitLab's address
+    #[arg(long, value_name = "URL")]
+    pub gitlab_url: String,
+    /// A project whose jobs are trusted, such as team/app or 'team/*'
+    #[arg(long = "project", value_name = "GROUP/PROJECT", required = true, num_args = 1..)]
+    pub projects: Vec<String>,
+    /// The branch or tag that the jobs run for, such as main or 'release-*'; '*' for any
+    #[arg(long = "ref", value_name = "NAME", required = true, num_args = 1..)]
+    pub refs: Vec<String>,
+    /// Whether that is a branch or a tag
+    #[arg(long, value_enum, default_value_t = RefKind::Branch)]
+    pub ref_type: RefKind,
+    /// For whom the ID token has to be, as `ecru emit gitlab-ci` has it
+    #[arg(long, value_name = "AUDIENCE", default_value = ecru_doctor::emit::DEFAULT_AUDIENCE)]
+    pub audience: String,
+}
+
+/// What jobs run for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RefKind {
+    /// A branch, or a merge request from it.
+    Branch,
+    /// A tag.
+    Tag,
 }
 
 /// `ecru emit gitlab-ci`

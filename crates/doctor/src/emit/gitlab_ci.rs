@@ -70,7 +70,7 @@ impl GitLabCi<'_> {
             .ok_or(GitLabCiError::NoPrivateRegistry)?;
         Ok(format!(
             "# The job's own ID token is exchanged for a session of the role; the role has to trust it:\n\
-             # https://docs.gitlab.com/ci/cloud_services/aws/\n\
+             # `ecru emit trust-policy`, https://docs.gitlab.com/ci/cloud_services/aws/\n\
              .ecru:\n  id_tokens:\n    {ID_TOKEN}:\n      aud: {}\n{}  before_script:\n    - |\n{}\n\
              push-image:\n  extends: .ecru\n  # Has to have docker and {HELPER}: the helper comes with the image, or from \
              the\n  # runner (`ecru setup job`).\n  image: docker:28\n  script:\n    \

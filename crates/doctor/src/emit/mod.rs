@@ -10,6 +10,7 @@ mod quoting;
 mod registry_rules;
 mod role_arn;
 mod terraform;
+mod trust_policy;
 pub mod user_data;
 
 use crate::edit::docker_config::Helpers;
@@ -20,6 +21,7 @@ pub use gitlab_ci::{DEFAULT_AUDIENCE, GitLabCi, GitLabCiError, ID_TOKEN};
 pub use helm::Helm;
 pub use role_arn::is_role_arn;
 pub use terraform::{Module, Terraform};
+pub use trust_policy::{RefType, TrustPolicy, TrustPolicyError};
 
 /// The suffix by which Docker's files name the helper.
 const SUFFIX: &str = "ecr-login";

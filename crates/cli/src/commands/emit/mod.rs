@@ -4,13 +4,13 @@ use std::io::Write as _;
 
 use ecru_doctor::emit::cloud_init::cloud_init;
 use ecru_doctor::emit::user_data::user_data;
-use ecru_doctor::emit::{self, GitLabCi, Helm, Module, Terraform};
+use ecru_doctor::emit::{self, GitLabCi, Helm, Module, RefType, Terraform, TrustPolicy};
 use ecru_doctor::iam_policy::{Purpose, is_repository_pattern, policy};
 use ecru_doctor::setup_job_host::{Docker, Download, HostError, JobHost};
 
 use crate::args::{
     EmitArgs, EmitGitlabCiArgs, EmitHelmArgs, EmitIamPolicyArgs, EmitJobHostArgs, EmitTerraformArgs,
-    EmitWhat, IamPurpose, TerraformModule,
+    EmitTrustPolicyArgs, EmitWhat, IamPurpose, RefKind, TerraformModule,
 };
 use crate::error::CommandError;
 use crate::exit_code;
@@ -39,6 +39,7 @@ fn text(what: &EmitWhat) -> Result<String, CommandError> {
         EmitWhat::Terraform(args) => terraform(args),
         EmitWhat::Helm(args) => helm(args),
         EmitWhat::IamPolicy(args) => iam_policy(args),
+        EmitWhat::TrustPolicy(args) => trust_policy(args),
         EmitWhat::GitlabCi(args) => gitlab_ci(args),
     }
 }
@@ -120,6 +121,24 @@ fn iam_policy(args: &EmitIamPolicyArgs) -> Result<String, CommandError> {
             .hint("--repository team/app, or --repository 'team/*'"));
     }
     Ok(format!("{:#}\n", policy(purpose, &registries, &args.repositories)))
+}
+
+fn trust_policy(args: &EmitTrustPolicyArgs) -> Result<String, CommandError> {
+    let policy = TrustPolicy {
+        role_arn: &args.role_arn,
+        gitlab_url: &args.gitlab_url,
+        projects: &args.projects,
+        ref_type: match args.ref_type {
+            RefKind::Branch => RefType::Branch,
+            RefKind::Tag => RefType::Tag,
+        },
+        refs: &args.refs,
+        audience: &args.audience,
+    };
+    let document = policy.document().map_err(|error| {
+        CommandError::from_error(exit_code::BAD_CONFIGURATION, &error).maybe_hint(error.hint())
+    })?;
+    Ok(format!("{document:#}\n"))
 }
 
 fn gitlab_ci(args: &EmitGitlabCiArgs) -> Result<String, CommandError> {
