@@ -2,12 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "functions that help a test fail as it does")]
 
+#[path = "../emit/terraform.rs"]
+mod terraform;
+
 use std::path::Path;
 use std::process::Command;
 
+use ecru_doctor::edit::ecru_config::Wanted;
 use ecru_doctor::emit::cloud_init::cloud_init;
 use ecru_doctor::emit::user_data::user_data;
+use ecru_doctor::emit::{DEFAULT_AUDIENCE, GitLabCi, Module, Terraform};
 use ecru_doctor::setup_job_host::{Docker, Download, JobHost};
+use ecru_ecr::registry::Registry;
+use ecru_gitlab::ci::Pipeline;
 
 /// Every kind of host.
 fn hosts() -> Vec<JobHost> {
@@ -18,6 +25,23 @@ fn hosts() -> Vec<JobHost> {
         JobHost::default(),
         JobHost::default().with_docker(Docker::ByOthers).with_addresses(addresses),
         JobHost::default().with_user("ec2-user").unwrap().with_helper(helper()),
+    ]
+}
+
+/// Registries of one role, of several, and of a role and none.
+fn registries() -> Vec<Vec<Wanted>> {
+    let wanted = |host: &str, role: Option<&str>| Wanted {
+        registry: Registry::parse(host).unwrap(),
+        role_arn: role.map(str::to_owned),
+    };
+    let (first, second) =
+        ("111122223333.dkr.ecr.eu-west-1.amazonaws.com", "444455556666.dkr.ecr.us-east-1.amazonaws.com");
+    let role = Some("arn:aws:iam::111122223333:role/ci/gitlab");
+    let other_role = Some("arn:aws:iam::444455556666:role/p@+=,.-_1");
+    vec![
+        vec![wanted(first, role), wanted(second, role)],
+        vec![wanted(first, role), wanted(second, other_role)],
+        vec![wanted(first, role), wanted("public.ecr.aws", None)],
     ]
 }
 
@@ -48,6 +72,44 @@ fn scripts_are_without_fault() {
         shellcheck(folder.path(), &user_data(&host));
         let scripts = host.files().into_iter().filter(|file| file.content.starts_with("#!/bin/sh\n"));
         scripts.for_each(|file| shellcheck(folder.path(), &file.content));
+    }
+}
+
+#[test]
+#[ignore = "needs shellcheck"]
+fn scripts_in_terraform_are_without_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    for wanted in &registries() {
+        for creds_store in [false, true] {
+            let of = |module| {
+                let text = Terraform { wanted, creds_store, module, hop_limit: 1 }.text();
+                terraform::evaluated(&text)
+            };
+            let plain = of(Module::Plain);
+            let user_data = &plain["resource aws_launch_template.gitlab_runner"]["user_data"];
+            shellcheck(folder.path(), user_data.as_str().unwrap());
+            let module = of(Module::CattleOps);
+            let script = &module["module gitlab_runner"]["runner_install"]["pre_install_script"];
+            shellcheck(folder.path(), script.as_str().unwrap());
+        }
+    }
+}
+
+/// A runner gives `before_script` and `script` to one shell, behind the variables of GitLab.
+#[test]
+#[ignore = "needs shellcheck"]
+fn scripts_of_jobs_are_without_fault() {
+    const VARIABLES: &str = "CI_PROJECT_PATH_SLUG=team-app\nCI_COMMIT_SHORT_SHA=0a0a0a0a";
+    let folder = tempfile::tempdir().unwrap();
+    for wanted in &registries() {
+        if wanted.iter().any(|one| one.role_arn.is_none()) {
+            continue;
+        }
+        let text = GitLabCi { wanted, audience: DEFAULT_AUDIENCE }.text().unwrap();
+        let job = Pipeline::parse(&text).unwrap().job("push-image").unwrap();
+        assert_eq!((job.before_script.len(), job.script.len()), (1, 2));
+        let lines = [&[VARIABLES.to_owned()][..], &job.before_script, &job.script].concat();
+        shellcheck(folder.path(), &lines.join("\n"));
     }
 }
 

@@ -2,6 +2,8 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod terraform;
+
 use std::collections::BTreeMap;
 
 use ecru_docker::config_file::ConfigFile;
@@ -13,9 +15,9 @@ use ecru_doctor::iam_policy::puller_policy;
 use ecru_ecr::registry::Registry;
 use ecru_gitlab::ci::Pipeline;
 use ecru_gitlab::config_toml::ConfigToml;
-use hcl::eval::{Context, Evaluate as _, FuncArgs, FuncDef, ParamType};
 use saphyr::{LoadableYamlNode as _, Yaml};
 use serde_json::{Value, json};
+use terraform::evaluated;
 
 const FIRST: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
 const SECOND: &str = "444455556666.dkr.ecr.us-east-1.amazonaws.com";
@@ -61,58 +63,6 @@ fn docker_and_the_runner_read_docker_auth_config() {
     assert_names_the_helper(&docker_auth_config_of(&config_toml(&mixed(), false)));
 }
 
-/// The bodies of the blocks with these labels, evaluated: variables are their names, `jsonencode` writes JSON, and
-/// `base64encode` gives back its argument.
-fn terraform(text: &str) -> BTreeMap<String, Value> {
-    fn json_encoded(arguments: FuncArgs) -> Result<hcl::Value, String> {
-        serde_json::to_string(&arguments[0]).map(hcl::Value::from).map_err(|error| error.to_string())
-    }
-    fn given(arguments: FuncArgs) -> Result<hcl::Value, String> {
-        Ok(arguments[0].clone())
-    }
-    let mut context = Context::new();
-    context.declare_func("jsonencode", FuncDef::builder().param(ParamType::Any).build(json_encoded));
-    context.declare_func("base64encode", FuncDef::builder().param(ParamType::String).build(given));
-    let named = |names: &[(&str, &str)]| -> hcl::Value {
-        names
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), hcl::Value::from(*value)))
-            .collect::<hcl::Map<_, _>>()
-            .into()
-    };
-    context.declare_var(
-        "var",
-        named(&[
-            ("docker_credential_ecr_login_url", "URL"),
-            ("docker_credential_ecr_login_sha256", "SHA256"),
-            ("gitlab_runner_image_id", "AMI"),
-            ("gitlab_runner_instance_type", "TYPE"),
-        ]),
-    );
-    let role: hcl::Value = [("gitlab_runner".to_owned(), named(&[("id", "ROLE-ID"), ("name", "ROLE-NAME")]))]
-        .into_iter()
-        .collect::<hcl::Map<_, _>>()
-        .into();
-    context.declare_var("aws_iam_role", role);
-    for (kind, name) in
-        [("aws_iam_instance_profile", "gitlab_runner"), ("aws_iam_policy", "gitlab_runner_ecr")]
-    {
-        let value: hcl::Value =
-            [(name.to_owned(), named(&[("arn", kind)]))].into_iter().collect::<hcl::Map<_, _>>().into();
-        context.declare_var(kind, value);
-    }
-    let body = hcl::parse(text).unwrap();
-    body.blocks()
-        .filter(|block| block.identifier() != "variable")
-        .map(|block| {
-            let labels: Vec<&str> = block.labels().iter().map(hcl::BlockLabel::as_str).collect();
-            let body = block.body().evaluate(&context).unwrap();
-            let body: hcl::Value = hcl::from_body(body).unwrap();
-            (format!("{} {}", block.identifier(), labels.join(".")), serde_json::to_value(body).unwrap())
-        })
-        .collect()
-}
-
 fn json_of(value: &Value) -> Value {
     serde_json::from_str(value.as_str().unwrap()).unwrap()
 }
@@ -121,7 +71,7 @@ fn json_of(value: &Value) -> Value {
 fn terraform_makes_an_identity_and_keeps_containers_from_it() {
     let wanted = mixed();
     let terraform_of = |hop_limit| {
-        terraform(&Terraform { wanted: &wanted, creds_store: false, module: Module::Plain, hop_limit }.text())
+        evaluated(&Terraform { wanted: &wanted, creds_store: false, module: Module::Plain, hop_limit }.text())
     };
     let found = terraform_of(1);
     let role = &found["resource aws_iam_role.gitlab_runner"];
@@ -170,7 +120,7 @@ fn the_module_gets_a_policy_and_the_helper() {
     let wanted = mixed();
     let text =
         Terraform { wanted: &wanted, creds_store: false, module: Module::CattleOps, hop_limit: 1 }.text();
-    let found = terraform(&text);
+    let found = evaluated(&text);
     let policy = &found["resource aws_iam_policy.gitlab_runner_ecr"];
     assert_eq!(json_of(&policy["policy"]), puller_policy(&wanted));
     let module = &found["module gitlab_runner"];
@@ -188,7 +138,7 @@ fn the_module_gets_a_policy_and_the_helper() {
 fn china_has_a_name_of_its_own_for_ec2() {
     let wanted = wanted(&[("444455556666.dkr.ecr.cn-north-1.amazonaws.com.cn", None)]);
     let text = Terraform { wanted: &wanted, creds_store: true, module: Module::Plain, hop_limit: 1 }.text();
-    let role = &terraform(&text)["resource aws_iam_role.gitlab_runner"];
+    let role = &evaluated(&text)["resource aws_iam_role.gitlab_runner"];
     assert_eq!(
         json_of(&role["assume_role_policy"])["Statement"][0]["Principal"]["Service"],
         "ec2.amazonaws.com.cn"
