@@ -75,8 +75,10 @@ impl HelperRuns {
         }
         let user = self.user;
         let answered: Vec<_> = std::thread::scope(|scope| {
-            let running: Vec<_> =
-                new.iter().map(|question| scope.spawn(move || asked(caller, user, question))).collect();
+            let running: Vec<_> = new
+                .iter()
+                .map(|question| scope.spawn(move || answer_and_run(caller, user, question)))
+                .collect();
             running.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
         });
         for (question, answered) in new.into_iter().zip(answered) {
@@ -102,14 +104,16 @@ impl CredentialHelpers for HelperRuns {
         if let Some(answer) = self.answers.get(&question) {
             return answer.clone();
         }
-        let (answer, run) = asked(caller, self.user, &question);
+        let (answer, run) = answer_and_run(caller, self.user, &question);
         self.answers.insert(question.clone(), answer.clone());
         self.runs.push((question, run));
         answer
     }
 }
 
-fn asked(caller: &Caller, user: Option<User>, question: &Question) -> (HelperAnswer, HelperRun) {
+/// Puts a question to a helper: what the runner sees of it, and what else its run told.
+#[must_use]
+pub fn answer_and_run(caller: &Caller, user: Option<User>, question: &Question) -> (HelperAnswer, HelperRun) {
     let verb = if question.verb == HelperVerb::List.as_str() { Verb::List } else { Verb::Get };
     let invoked = caller.invoke_as(user, &question.suffix, verb, &question.stdin);
     let run = match &invoked {

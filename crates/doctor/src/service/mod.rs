@@ -10,6 +10,7 @@ mod variables;
 mod words;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -60,6 +61,18 @@ pub enum Kind {
     Process,
     /// In this container, whose environment it shares.
     Container(Orchestrator),
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Systemd => "a unit of systemd",
+            Self::Process => "a process",
+            Self::Container(Orchestrator::Ecs) => "a container of an ECS task",
+            Self::Container(Orchestrator::Kubernetes) => "a container of a pod",
+            Self::Container(Orchestrator::Unknown) => "a container",
+        })
+    }
 }
 
 /// Who made a container.

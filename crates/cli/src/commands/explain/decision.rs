@@ -1,5 +1,6 @@
 //! The decision of whoever pulls, in one form for all of them.
 
+use ecru_doctor::helper_runs::HelperRun;
 use ecru_gitlab::docker_cli;
 use ecru_gitlab::kubelet::{self, Candidate};
 use ecru_gitlab::registry_auth::{
@@ -7,7 +8,7 @@ use ecru_gitlab::registry_auth::{
 };
 
 use super::given::Given;
-use super::helper_runs::{HelperRun, HelperRuns};
+use super::helper_runs::HelperRuns;
 use super::wording;
 use crate::args::PullContext;
 use crate::outside::Outside;

@@ -1,5 +1,6 @@
 //! The explanation for programs. Its form is a promise: see docs/EXPLAIN.md.
 
+use ecru_doctor::helper_runs::HelperRun;
 use ecru_gitlab::registry_auth::{
     Entry, HelperExit, Origin, ResolvedCredential, SourceState, SourceTrace, Verdict as EntryVerdict,
 };
@@ -114,7 +115,7 @@ fn verdict(verdict: &EntryVerdict) -> &'static str {
 }
 
 fn helper_calls(explanation: &Explanation) -> Vec<Value> {
-    let call = |(call, run): (&ecru_gitlab::registry_auth::HelperCall, &super::helper_runs::HelperRun)| {
+    let call = |(call, run): (&ecru_gitlab::registry_auth::HelperCall, &HelperRun)| {
         let exit = match &call.exit {
             HelperExit::Code(code) => Value::from(*code),
             HelperExit::Signal(signal) => Value::from(format!("signal: {signal}")),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use ecru_doctor::helper_runs::HelperRun;
 use ecru_gitlab::registry_auth::{
     Entry, HelperCall, HelperExit, ResolvedCredential, Source, SourceState, SourceTrace,
     Verdict as EntryVerdict,
@@ -9,7 +10,6 @@ use ecru_gitlab::registry_auth::{
 use secrecy::ExposeSecret as _;
 
 use super::decision::{Explanation, SecretLine, Verdict};
-use super::helper_runs::HelperRun;
 use super::wording;
 use crate::args::PullContext;
 

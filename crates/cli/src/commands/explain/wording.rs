@@ -1,6 +1,7 @@
 //! What an explanation says in words: reasons, notes, and what to do.
 
 use ecru_docker::credential_helper::message::PROGRAM_PREFIX;
+use ecru_doctor::helper_runs::{HELPER_DEADLINE, HelperRun};
 use ecru_ecr::registry::Registry;
 use ecru_gitlab::registry_auth::{
     Entry, HelperCall, HelperExit, HelperVerb, Origin, Source, SourceState, StdoutClass,
@@ -8,9 +9,7 @@ use ecru_gitlab::registry_auth::{
 };
 
 use super::decision::{Explanation, Verdict, is_home_file};
-use super::helper_runs::HelperRun;
 use crate::args::PullContext;
-use ecru_doctor::helper_runs::HELPER_DEADLINE;
 
 /// The name of the program that was called.
 pub(super) fn program(call: &HelperCall) -> String {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use ecru_doctor::apply::Undone;
 use ecru_doctor::iam_policy::pull_policy;
 use ecru_doctor::plan::Plan;
-use ecru_doctor::service::{Kind, Orchestrator, Service};
+use ecru_doctor::service::{Kind, Service};
 use ecru_doctor::setup_runner::{Outlet, Request, registries};
 
 /// After a plan that was only shown.
@@ -38,16 +38,10 @@ pub(super) fn plan(service: &Service, plan: &Plan, request: &Request<'_>) -> Str
 }
 
 fn found(service: &Service) -> String {
-    let how = match service.kind {
-        Kind::Systemd => "a unit of systemd",
-        Kind::Process => "a process",
-        Kind::Container(Orchestrator::Ecs) => "a container of an ECS task",
-        Kind::Container(Orchestrator::Kubernetes) => "a container of a pod",
-        Kind::Container(Orchestrator::Unknown) => "a container",
-    };
     let path: Vec<String> = service.path.iter().map(|folder| folder.display().to_string()).collect();
     let mut text = format!(
-        "gitlab-runner: {how}\n  user    {} ({})\n  HOME    {}\n  PATH    {}\n  config  {}\n",
+        "gitlab-runner: {}\n  user    {} ({})\n  HOME    {}\n  PATH    {}\n  config  {}\n",
+        service.kind,
         service.user,
         service.uid,
         service.home.display(),

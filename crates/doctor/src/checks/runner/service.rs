@@ -2,7 +2,7 @@
 
 use super::Facts;
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
-use crate::service::{Kind, Orchestrator, Service};
+use crate::service::Service;
 
 pub(super) static FOUND: Definition = Definition {
     id: "runner.service.found",
@@ -45,16 +45,9 @@ fn as_another(facts: &Facts<'_>, service: &Service) -> Option<String> {
 }
 
 fn lines(service: &Service) -> Vec<String> {
-    let how = match service.kind {
-        Kind::Systemd => "a unit of systemd",
-        Kind::Process => "a process",
-        Kind::Container(Orchestrator::Ecs) => "a container of an ECS task",
-        Kind::Container(Orchestrator::Kubernetes) => "a container of a pod",
-        Kind::Container(Orchestrator::Unknown) => "a container",
-    };
     let path: Vec<String> = service.path.iter().map(|folder| folder.display().to_string()).collect();
     vec![
-        format!("it is {how}"),
+        format!("it is {}", service.kind),
         format!("user {} ({})", service.user, service.uid),
         format!("HOME {}", service.home.display()),
         format!("PATH {}", path.join(":")),
