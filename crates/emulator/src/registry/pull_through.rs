@@ -4,7 +4,7 @@
 //! Besides the permissions of every pull, whoever pulls needs `ecr:BatchImportUpstreamImage`, `ecr:CreateRepository` if
 //! there is no such repository, and `ecr:TagResource` if it is created with tags ("IAM permissions required to sync an
 //! upstream registry with an Amazon ECR private registry", Amazon ECR user guide). Who lacks one of them reads that the
-//! repository, or the image, is not there ("Troubleshooting pull through cache issues", ibid.).
+//! repository, or the image, is not there ("Troubleshooting pull through cache issues", the same guide).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
