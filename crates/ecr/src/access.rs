@@ -1,6 +1,6 @@
 //! What lies between a chosen identity and a token: the cache, the records of failures, and AWS.
 
-use crate::cache::{Cache, Cached};
+use crate::cache::{Cache, Cached, Inventory};
 use crate::clock::Clock;
 use crate::config::{Choice, Config};
 use crate::deadlines::Deadlines;
@@ -39,6 +39,12 @@ impl Access<'_> {
         let identity = Identity::selected(selection, self.environment, &MachineFiles::of_this_machine());
         let cache = Cache::new(self.environment, &identity, self.clock)?;
         Some(cache.with_partitions(self.config.partitions().clone()))
+    }
+
+    /// The entries of all identities, if there is a place for them.
+    #[must_use]
+    pub fn inventory(&self) -> Option<Inventory> {
+        Inventory::new(self.environment, self.config.partitions().clone(), self.clock)
     }
 
     /// The records of what last went wrong, if they can be kept.

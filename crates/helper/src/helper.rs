@@ -1,5 +1,6 @@
 //! What Docker asks, answered from configuration, cache and AWS.
 
+use std::iter;
 use std::path::Path;
 
 use ecru_docker::credential_helper::message::{Credential, ServerList};
@@ -68,23 +69,32 @@ impl EcrHelper {
         config.choice(request, self.profile.as_deref(), &self.environment)
     }
 
-    /// The registries in the cache, each with the identity that is meant for it.
-    fn cached_registries(&self, config: &Config, own: &Selection) -> Vec<Registry> {
-        let mut selections = vec![own];
+    /// The registries in the cache, each of the identity that is meant for it; `own` is that of no rule.
+    fn cached_registries(&self, config: &Config, own: Option<&Selection>) -> Vec<Registry> {
+        let access = self.access(config);
+        let kept = access.inventory().and_then(|inventory| inventory.entries().ok()).unwrap_or_default();
+        if kept.is_empty() {
+            return Vec::new();
+        }
+        let mut selections = Vec::from_iter(own);
         for rule in config.rules() {
             if !selections.contains(&&rule.selection) {
                 selections.push(&rule.selection);
             }
         }
-        let registries = selections.into_iter().flat_map(|selection| {
-            let registries =
-                self.access(config).cache(selection).map(|cache| cache.registries()).unwrap_or_default();
-            registries.into_iter().filter(move |registry| {
-                let request = Request { registry: registry.clone(), path: String::new() };
-                self.choice(config, &request).is_ok_and(|chosen| chosen.selection == *selection)
-            })
-        });
-        registries.collect()
+        let mut registries = Vec::new();
+        for selection in selections {
+            let Some(cache) = access.cache(selection) else { continue };
+            let identity = cache.identity().to_string();
+            let of_identity = kept.iter().filter(|kept| kept.identity == identity);
+            let of_identity =
+                of_identity.flat_map(|kept| iter::once(&kept.registry).chain(&kept.own_registry));
+            registries.extend(of_identity.filter(|registry| {
+                let rule = config.rule(registry, "", self.profile.as_deref());
+                rule.map(|rule| &rule.selection).or(own) == Some(selection)
+            }));
+        }
+        registries.into_iter().cloned().collect()
     }
 
     /// The identity where no registry is known yet.
@@ -178,24 +188,33 @@ impl Helper for EcrHelper {
                 return Ok(ServerList::new());
             }
         };
-        let own = self.own_choice(&config).unwrap_or_else(|error| {
-            notes.push(error.to_string());
-            Choice { selection: Selection::default(), by: ChosenBy::Default }
-        });
-        let is_permitted =
-            |server: &str| config.registry(server).is_ok_and(|registry| config.permit(&registry).is_ok());
-        let mut servers: Vec<String> = config.registries().iter().map(Registry::host).collect();
-        servers.extend(config.aliases().keys().map(ToString::to_string));
-        servers.extend(config.rules().iter().filter_map(|rule| rule.pattern.server()).map(str::to_owned));
-        servers.extend(self.cached_registries(&config, &own.selection).iter().map(Registry::host));
+        let own = self.own_choice(&config);
+        notes.extend(own.as_ref().err().map(ToString::to_string));
+        let own = own.ok();
+        let under_its_name = |registry: Registry| (registry.host(), registry);
+        let mut servers: Vec<(String, Registry)> =
+            config.registries().iter().cloned().map(under_its_name).collect();
+        servers
+            .extend(config.aliases().iter().map(|(alias, registry)| (alias.to_string(), registry.clone())));
+        servers.extend(config.rules().iter().filter_map(|rule| {
+            let server = rule.pattern.server()?;
+            Some((server.to_owned(), config.registry(server).ok()?))
+        }));
+        servers.extend(
+            self.cached_registries(&config, own.as_ref().map(|own| &own.selection))
+                .into_iter()
+                .map(under_its_name),
+        );
         if servers.is_empty() {
+            let own = own.unwrap_or(Choice { selection: Selection::default(), by: ChosenBy::Default });
             let tokens = self.access(&config).tokens(&own, self.deadlines(notes));
-            servers
-                .extend(Self::own_registry(&tokens, config.policy(), notes).map(|registry| registry.host()));
+            servers.extend(Self::own_registry(&tokens, config.policy(), notes).map(under_its_name));
         }
-        servers.retain(|server| is_permitted(server));
+        servers.retain(|(_, registry)| config.permit(registry).is_ok());
         let mut list = self.others(&config, notes).list(notes);
-        list.extend(servers.into_iter().map(|server| (format!("https://{server}"), USERNAME.to_owned())));
+        list.extend(
+            servers.into_iter().map(|(server, _)| (format!("https://{server}"), USERNAME.to_owned())),
+        );
         Ok(list)
     }
 

@@ -80,10 +80,16 @@ impl Directory {
 
     /// The content of a file, if it is there.
     pub(crate) fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, DirectoryError> {
-        let Some(directory) = self.open()? else { return Ok(None) };
+        match self.open()? {
+            Some(directory) => self.read_in(&directory, name),
+            None => Ok(None),
+        }
+    }
+
+    fn read_in(&self, directory: &OwnedFd, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, DirectoryError> {
         // O_NOFOLLOW refuses links; O_NONBLOCK does not wait for the other end of a pipe.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&directory, name, flags, Mode::empty()) {
+        let file = match rustix::fs::openat(directory, name, flags, Mode::empty()) {
             Ok(fd) => File::from(fd),
             Err(Errno::NOENT) => return Ok(None),
             Err(Errno::LOOP) => return Err(self.distrust(name, "it is a symbolic link")),
@@ -120,6 +126,22 @@ impl Directory {
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(self.failure(error)),
         }
+    }
+
+    /// The names and contents of the entries that can be trusted and read.
+    pub(crate) fn entries(
+        &self,
+    ) -> Result<impl Iterator<Item = (String, Zeroizing<Vec<u8>>)>, DirectoryError> {
+        let directory = self.open()?;
+        let names = match &directory {
+            Some(directory) => names(directory).map_err(|error| self.failure(error))?,
+            None => Vec::new(),
+        };
+        let entries = names.into_iter().filter(|name| name.ends_with(ENTRY_SUFFIX));
+        Ok(entries.filter_map(move |name| {
+            let content = self.read_in(directory.as_ref()?, &name).ok()??;
+            Some((name, content))
+        }))
     }
 
     /// The names of the entries.

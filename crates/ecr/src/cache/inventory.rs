@@ -22,6 +22,8 @@ pub struct Inventory {
 pub struct Kept {
     /// The registry that it was first asked for. It opens others of the region as well.
     pub registry: Registry,
+    /// The registry of the principal's own account, where AWS told it.
+    pub own_registry: Option<Registry>,
     /// The digest of the identity that it belongs to.
     pub identity: String,
     /// When it was handed out.
@@ -51,16 +53,9 @@ impl Inventory {
     /// # Errors
     /// If the directory cannot be trusted or read.
     pub fn entries(&self) -> Result<Vec<Kept>, DirectoryError> {
-        let names = self.directory.entry_names()?;
-        let mut kept: Vec<Kept> =
-            names.iter().filter_map(|name| self.entry(name)).map(|entry| Kept::of(&entry)).collect();
-        kept.sort_by(|one, other| {
-            (one.expires_at, one.registry.host(), &one.identity).cmp(&(
-                other.expires_at,
-                other.registry.host(),
-                &other.identity,
-            ))
-        });
+        let entries = self.directory.entries()?.filter_map(|(_, content)| self.entry(&content));
+        let mut kept: Vec<Kept> = entries.map(|entry| Kept::of(&entry)).collect();
+        kept.sort_by_cached_key(|kept| (kept.expires_at, kept.registry.host(), kept.identity.clone()));
         Ok(kept)
     }
 
@@ -73,7 +68,9 @@ impl Inventory {
         let mut removed = 0;
         for name in self.directory.entry_names()? {
             let is_meant = registry.is_none_or(|registry| {
-                self.entry(&name).is_some_and(|entry| share_tokens(&entry.registry, registry))
+                let content = self.directory.read(&name).ok().flatten();
+                let entry = content.and_then(|content| self.entry(&content));
+                entry.is_some_and(|entry| share_tokens(&entry.registry, registry))
             });
             if is_meant && self.directory.remove(&name)? {
                 removed += 1;
@@ -82,9 +79,8 @@ impl Inventory {
         Ok(removed)
     }
 
-    fn entry(&self, name: &str) -> Option<Entry> {
-        let content = self.directory.read(name).ok()??;
-        Entry::read(&content, &self.partitions, (self.clock)())
+    fn entry(&self, content: &[u8]) -> Option<Entry> {
+        Entry::read(content, &self.partitions, (self.clock)())
     }
 }
 
@@ -92,6 +88,7 @@ impl Kept {
     pub(super) fn of(entry: &Entry) -> Self {
         Self {
             registry: entry.registry.clone(),
+            own_registry: entry.token.own_registry.clone(),
             identity: entry.identity.clone(),
             issued_at: entry.token.issued_at,
             refreshed_from: entry.half_life(),

@@ -63,17 +63,10 @@ impl Cache {
         self
     }
 
-    /// The registries that entries of this identity were made for, or that are its own, in no particular order.
-    /// Expired and unreadable entries are left out.
+    /// The identity whose entries these are.
     #[must_use]
-    pub fn registries(&self) -> Vec<Registry> {
-        let (now, identity) = ((self.clock)(), self.identity.to_string());
-        let names = self.directory.entry_names().unwrap_or_default();
-        let entries = names.iter().filter_map(|name| {
-            let content = self.directory.read(name).ok()??;
-            Entry::read(&content, &self.partitions, now).filter(|entry| entry.identity == identity)
-        });
-        entries.flat_map(|entry| [Some(entry.registry), entry.token.own_registry]).flatten().collect()
+    pub fn identity(&self) -> &Fingerprint {
+        &self.identity
     }
 
     /// The token for `registry`, if a valid one is kept.

@@ -174,7 +174,9 @@ impl Config {
     pub(crate) fn add_text(&mut self, content: &[u8], is_system: bool) -> Result<(), Fault> {
         let file = file::parse(content, self.partitions.clone(), is_system)?;
         for registry in file.registries {
-            if !self.registries.contains(&registry) {
+            // Regions differ sooner than accounts: many registries are many comparisons.
+            let is_it = |known: &Registry| known.region() == registry.region() && *known == registry;
+            if !self.registries.iter().any(is_it) {
                 self.registries.push(registry);
             }
         }
@@ -208,14 +210,18 @@ impl Config {
         profile: Option<&str>,
         environment: &Environment,
     ) -> Result<Choice, ChoiceError> {
-        let mut rules = self.rules.iter();
-        if profile.is_none()
-            && let Some(rule) = rules.find(|rule| rule.pattern.matches(&request.registry, &request.path))
-        {
+        if let Some(rule) = self.rule(&request.registry, &request.path, profile) {
             let by = ChosenBy::Rule(rule.pattern.as_str().to_owned());
             return Ok(Choice { selection: rule.selection.clone(), by });
         }
         self.own_choice(profile, environment)
+    }
+
+    /// The first rule for `registry` with `path` behind it; none has a say where the program's name asks for a
+    /// `profile`.
+    #[must_use]
+    pub fn rule(&self, registry: &Registry, path: &str, profile: Option<&str>) -> Option<&Rule> {
+        self.rules.iter().find(|rule| profile.is_none() && rule.pattern.matches(registry, path))
     }
 
     /// The identity where no rule has a say: that of the profile that the program's name asks for, else that of the

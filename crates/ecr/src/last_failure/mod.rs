@@ -140,10 +140,10 @@ impl LastFailures {
     /// # Errors
     /// If others may have written there. Records that are damaged or not trusted are left out.
     pub fn all(&self) -> Result<Vec<LastFailure>, DirectoryError> {
-        let names = self.directory.entry_names()?;
-        let mut records: Vec<LastFailure> = names
-            .iter()
-            .filter_map(|name| record::read(&self.directory.read(name).ok()??, &self.partitions))
+        let mut records: Vec<LastFailure> = self
+            .directory
+            .entries()?
+            .filter_map(|(_, content)| record::read(&content, &self.partitions))
             .filter(|record| !self.is_old(record))
             .collect();
         records.sort_by_key(|record| std::cmp::Reverse(record.at));

@@ -47,16 +47,13 @@ impl Address {
             Some(slash) => rest.split_at(slash),
             None => (rest, ""),
         };
-        if !path.bytes().all(is_path_byte) || !authority.bytes().all(is_authority_byte) {
+        if !path.bytes().all(is_path_byte) {
             return Err(AddressError::Character);
         }
-        if !is_plain_path(path) {
-            return Err(AddressError::Path);
-        }
-        let (host, port) = split_port(authority)?;
-        if !is_host(host) {
-            return Err(AddressError::Host);
-        }
+        let (host, port) = split_host(authority, path).map_err(|error| {
+            // What no address has says more than the place where it stands.
+            if authority.bytes().all(is_authority_byte) { error } else { AddressError::Character }
+        })?;
         let port = port.filter(|port| *port != HTTPS_PORT);
         let path = path.trim_matches('/').to_owned();
         Ok(Self { scheme, host: host.to_ascii_lowercase(), port, path })
@@ -179,6 +176,15 @@ fn is_plain_path(path: &str) -> bool {
     };
     let is_part = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(':');
     parents.into_iter().flat_map(|parents| parents.split('/')).chain([name]).chain(tag).all(is_part)
+}
+
+/// Host and port of the authority, if that and the path are well-formed.
+fn split_host<'a>(authority: &'a str, path: &str) -> Result<(&'a str, Option<u16>), AddressError> {
+    if !is_plain_path(path) {
+        return Err(AddressError::Path);
+    }
+    let (host, port) = split_port(authority)?;
+    if is_host(host) { Ok((host, port)) } else { Err(AddressError::Host) }
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), AddressError> {
