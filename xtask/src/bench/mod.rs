@@ -65,7 +65,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// Programs of this workspace, each as `(package, binary)`, built with `profile` for `target`.
-fn built<const N: usize>(profile: &str, target: &str, programs: [(&str, &str); N]) -> Result<[PathBuf; N]> {
+///
+/// # Errors
+/// Fails when one does not build.
+pub(crate) fn built<const N: usize>(
+    profile: &str,
+    target: &str,
+    programs: [(&str, &str); N],
+) -> Result<[PathBuf; N]> {
     // One after the other: built together, one would get the features that only another needs.
     for (package, binary) in programs {
         let build = ["build", "--profile", profile, "--locked", "--target", target];
@@ -74,6 +81,8 @@ fn built<const N: usize>(profile: &str, target: &str, programs: [(&str, &str); N
     }
     let manifest = workspace::root().join("Cargo.toml");
     let metadata = MetadataCommand::new().manifest_path(manifest).no_deps().exec()?;
+    // "Build cache" of the Cargo book.
+    let profile = if profile == "dev" { "debug" } else { profile };
     let folder = metadata.target_directory.into_std_path_buf().join(target).join(profile);
     Ok(programs.map(|(_, binary)| folder.join(binary)))
 }

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use sha2::{Digest as _, Sha256};
 
-use super::{ECRU, HELPER, Platform};
-use crate::bench::EmulatedAws;
+use super::{HELPER, Platform};
+use crate::bench::{self, EmulatedAws};
 use crate::{outside, workspace};
 
 /// The linker's script, without the functions.
@@ -19,8 +19,18 @@ const PLACE: &str = "WARM_FUNCTIONS";
 /// One a line.
 const LIST: &str = "xtask/src/dist/warm_functions.txt";
 
-/// Two registries, one of which has a rule, as the configuration of a runner has them.
-const CONFIGURATION: &str = r#"registries = ["000000000000.dkr.ecr.us-east-1.amazonaws.com"]
+/// What the configuration of a runner may have, a bit of everything.
+const CONFIGURATION: &str = r#"# A comment.
+registries = ["000000000000.dkr.ecr.us-east-1.amazonaws.com", "000000000000.dkr.ecr.eu-west-1.amazonaws.com"]
+[alias]
+"localhost:5000" = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
+"localhost:5001" = "000000000001.dkr.ecr.us-east-1.amazonaws.com"
+[profile.team]
+source = "environment"
+[[registry]]
+match = "000000000002.dkr.ecr.us-east-1.amazonaws.com"
+role_arn = "arn:aws:iam::000000000002:role/puller"
+chain = [{ role_arn = "arn:aws:iam::000000000003:role/puller", session_name = "ecru" }]
 [[registry]]
 match = "000000000001.dkr.ecr.*.amazonaws.com/team/*"
 source = "environment"
@@ -55,7 +65,8 @@ pub(super) fn write_list() -> Result<usize> {
         outside::program("valgrind").context("there is no `valgrind`; Debian has it in valgrind")?;
     let platform = Platform::of_this_machine(true)?;
     let helper = HELPER.build_with(&platform, &["-Cstrip=none"])?;
-    let aws = EmulatedAws::start(&ECRU.build(&platform)?)?;
+    let [ecru] = bench::built("dev", &workspace::host_triple()?, [("ecru-cli", "ecru")])?;
+    let aws = EmulatedAws::start(&ecru)?;
     let folder = tempfile::Builder::new().prefix("ecru-warm-").tempdir()?;
     let config = folder.path().join("config.toml");
     std::fs::write(&config, CONFIGURATION)?;
