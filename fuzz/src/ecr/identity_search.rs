@@ -33,6 +33,7 @@ pub(super) fn check(source: IdentitySource, variables: &[(&str, &str)], service:
         Ok(identity) => {
             let given = &answers[..search.asked.len().min(answers.len())];
             assert!(given.iter().any(|answer| holds(answer, &identity)), "nobody said {identity:?}");
+            assert!(is_sendable(&identity), "a request with these would panic: {identity:?}");
         }
         Err(error) => {
             let text = format!("{error} {error:?} {} {}", error.hint().unwrap_or_default(), error.summary());
@@ -100,6 +101,12 @@ fn holds(answer: &IdentityAnswer, identity: &GivenIdentity) -> bool {
         && (has("Expiration") || has("ExpiresAt"))
         && identity.expires_at.is_some()
         && (!has("Code") || says(&["Code"], "Success"))
+}
+
+/// Whether requests can be signed with an identity.
+fn is_sendable(identity: &GivenIdentity) -> bool {
+    let session = identity.session_token.as_ref().map_or("", ExposeSecret::expose_secret);
+    [&identity.access_key_id, session].iter().all(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
 /// Whether an answer has the secret in the words that the service has for a person. These are shown.

@@ -168,9 +168,11 @@ impl Call {
                 }
             };
         tracing::info!(%source, "credentials were found");
+        check_sendable(&credentials)?;
         for role in roles {
             tracing::info!(role = %role.arn, "the role is assumed");
             credentials = self.assume(sdk, credentials, role).await?;
+            check_sendable(&credentials)?;
         }
         Ok(Found { credentials, source, from })
     }
@@ -259,6 +261,17 @@ impl Call {
         answer::check(&answer, &asked, &self.partitions, (self.clock)())
             .map_err(|fault| failure.of_answer(&fault))
     }
+}
+
+/// Makes sure that credentials can stand in the headers of a request. aws-runtime panics where they cannot (`auth.rs`).
+fn check_sendable(credentials: &Credentials) -> Result<(), TokenError> {
+    let is_sendable = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+    let what = match credentials.session_token() {
+        _ if !is_sendable(credentials.access_key_id()) => "access key ID",
+        Some(token) if !is_sendable(token) => "session token",
+        _ => return Ok(()),
+    };
+    Err(TokenError::BrokenIdentity { cause: format!("its {what} cannot be one") })
 }
 
 fn region(sdk: &SdkConfig) -> Result<&Region, TokenError> {

@@ -155,6 +155,29 @@ fn a_task_role_comes_from_the_container_s_endpoint() {
 }
 
 #[test]
+fn credentials_that_cannot_be_sent_are_told() {
+    let aws = aws::proper();
+    let words = |stage: &Stage| {
+        let run = stage.get(FRANKFURT);
+        assert!(run.not_found().contains("the AWS identity cannot be used: its "), "{run:?}");
+        assert!(!run.stderr.contains("internal error") && !run.stderr.contains("panicked"), "{run:?}");
+        run.stderr
+    };
+    let mut stage = Stage::with(&aws);
+    stage.set("AWS_ACCESS_KEY_ID", "AKIA\nEXAMPLE");
+    assert!(words(&stage).contains("its access key ID cannot be one"));
+    stage.set_keys().set("AWS_SESSION_TOKEN", "session-NEVER-SHOWN\n\u{f6}");
+    assert!(words(&stage).contains("its session token cannot be one"));
+
+    let document = aws::role_credentials().replace("ASIAEXAMPLE", "ASIA\\nEXAMPLE");
+    let container = Responder::start(move |_| Reply::http(200, &[], &document));
+    let mut stage = stage_without_identity(&aws);
+    stage.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", &format!("{}/credentials", container.url()));
+    assert!(words(&stage).contains("its access key ID cannot be one"));
+    assert_eq!(aws.count(), 0);
+}
+
+#[test]
 fn a_web_identity_is_exchanged_for_a_session() {
     let aws = aws::proper();
     let sts = Responder::start(|request| {
