@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -20,7 +21,9 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::DateTime;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::date_time::Format;
 use http::Uri;
 use http::uri::Scheme;
 use http_body_util::Limited;
@@ -32,6 +35,12 @@ use crate::environment::Environment;
 
 /// The longest answer, in bytes.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// The header with the time of the other side.
+const DATE: &str = "date";
+
+/// The seconds that a clock may show: from 1970 to the end of 9998.
+const CLOCK_SECONDS: Range<i64> = 0..253_370_764_800;
 
 /// The addresses beside this machine's own that are reached by plain HTTP: EC2's metadata service, ECS, and EKS Pod
 /// Identity (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>).
@@ -262,7 +271,15 @@ impl ResolveDns for PlainResolver {
     }
 }
 
-/// The answer, of which at most [`MAX_ANSWER_BYTES`] can be read.
-fn limited(answer: HttpResponse) -> HttpResponse {
+/// The answer, of which at most [`MAX_ANSWER_BYTES`] can be read, and without a date that no clock shows: aws-runtime
+/// takes over the time of AWS for the next try, and panics where that cannot be written (`request_info.rs`).
+fn limited(mut answer: HttpResponse) -> HttpResponse {
+    if !answer.headers().get(DATE).is_some_and(is_of_a_clock) {
+        answer.headers_mut().remove(DATE);
+    }
     answer.map(|body| SdkBody::from_body_1_x(Limited::new(body, MAX_ANSWER_BYTES)))
+}
+
+fn is_of_a_clock(date: &str) -> bool {
+    DateTime::from_str(date, Format::HttpDate).is_ok_and(|date| CLOCK_SECONDS.contains(&date.secs()))
 }

@@ -126,6 +126,18 @@ fn row_22_clocks_that_differ() {
         let run = stage.get(FRANKFURT);
         assert_eq!(run.secret(), PASSWORD, "the time of AWS is not taken over, at {hours} hours: {run:?}");
     }
+
+    // A date that no clock shows, after which the SDK tries again.
+    for date in
+        ["Fri, 31 Dec 9999 23:59:59 GMT", "Sat, 01 Jan 0000 00:00:00 GMT", "Thu, 01 Jan 1801 00:00:00 GMT"]
+    {
+        let aws = Responder::start(move |_| Reply::http(503, &[("date", date)], "{}"));
+        let mut stage = Stage::with(&aws);
+        stage.set("AWS_MAX_ATTEMPTS", "2");
+        let run = stage.get(FRANKFURT);
+        assert_says(run.not_found(), &["AWS failed", "503", "hint: "]);
+        assert_eq!(aws.count(), 2, "{date}");
+    }
     held("the time of AWS's answers is taken over; no token lives below nothing or above 12 hours");
 }
 
