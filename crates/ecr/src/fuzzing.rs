@@ -7,8 +7,7 @@ pub use crate::cache::fuzzing::{CachedToken, cached_token};
 use crate::config::{Config, Fault};
 pub use crate::last_failure::fuzzing::{read_last_failure, written_last_failure};
 pub use crate::mint::fuzzing::{
-    Answered, GivenIdentity, IdentityAnswer, IdentitySearch, Refusal, identity_failure, refusal,
-    search_identity, token_in_answer,
+    Answered, GivenIdentity, HttpAnswer, Outcome, Refusal, Script, identity_failure, refusal, token_in_answer,
 };
 
 /// The configuration in the texts of the system's file and of the user's.

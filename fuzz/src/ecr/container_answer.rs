@@ -1,5 +1,5 @@
 //! What the credential service of an ECS task, or of a pod with EKS Pod Identity, answers: a document with the
-//! credentials. `identity_search` tells the input's form.
+//! credentials. `scripted_answers` tells the input's form.
 
 use ecru_ecr::identity::selection::IdentitySource;
 

@@ -1,5 +1,5 @@
 //! What an EC2 instance's metadata service answers to the three requests for the identity of the instance's role: a
-//! session token, the role's name, and the document with the credentials. `identity_search` tells the input's form.
+//! session token, the role's name, and the document with the credentials. `scripted_answers` tells the input's form.
 
 use ecru_ecr::identity::selection::IdentitySource;
 

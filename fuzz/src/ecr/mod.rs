@@ -2,6 +2,7 @@
 
 use ecru_ecr::registry::Registry;
 
+pub mod aws_answer;
 pub mod aws_words;
 pub mod cache_entry;
 pub mod container_answer;
@@ -11,12 +12,14 @@ mod identity_search;
 pub mod imds_answer;
 pub mod last_failure;
 pub mod registry_host;
+mod scripted_answers;
 
 /// Panics unless all that is promised holds for the input.
 type CheckInput = fn(&[u8]);
 
 /// Each target with what it does with an input.
-pub const TARGETS: [(&str, CheckInput); 8] = [
+pub const TARGETS: [(&str, CheckInput); 9] = [
+    ("aws_answer", aws_answer::check_input),
     ("aws_words", aws_words::check_input),
     ("cache_entry", cache_entry::check_input),
     ("container_answer", container_answer::check_input),

@@ -84,17 +84,21 @@ impl Call {
 
     /// Gets a token.
     pub(super) async fn token(&self) -> Result<Token, TokenError> {
-        let sdk = self.sdk_config().await;
+        self.token_with(&self.sdk_config().await).await
+    }
+
+    /// Gets a token with this configuration.
+    pub(super) async fn token_with(&self, sdk: &SdkConfig) -> Result<Token, TokenError> {
         if let Target::Own { policy: Some(policy) } = &self.target {
-            policy.permit_own(region(&sdk)?.as_ref()).map_err(TokenError::Forbidden)?;
+            policy.permit_own(region(sdk)?.as_ref()).map_err(TokenError::Forbidden)?;
         }
-        let credentials = self.credentials(&sdk).await?.credentials;
+        let credentials = self.credentials(sdk).await?.credentials;
         match &self.target {
             Target::Registry(registry) if registry.is_public() => {
-                self.public_token(&sdk, credentials, registry).await
+                self.public_token(sdk, credentials, registry).await
             }
-            Target::Registry(registry) => self.private_token(&sdk, credentials, Some(registry)).await,
-            Target::Own { .. } => self.private_token(&sdk, credentials, None).await,
+            Target::Registry(registry) => self.private_token(sdk, credentials, Some(registry)).await,
+            Target::Own { .. } => self.private_token(sdk, credentials, None).await,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Doors to what judges and words the answers of AWS, for the fuzz targets only.
 
-mod identity;
+mod scripted;
 
 use std::io;
 use std::time::SystemTime;
@@ -9,7 +9,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::error::ErrorMetadata;
 
-pub use self::identity::{GivenIdentity, IdentityAnswer, IdentitySearch, search_identity};
+pub use self::scripted::{GivenIdentity, HttpAnswer, Outcome, Script};
 use super::answer::{self, Answer, Asked};
 use super::failure::Failure;
 use super::progress::Progress;
