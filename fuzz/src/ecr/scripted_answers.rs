@@ -37,7 +37,9 @@ impl Asker<'_> {
         };
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime");
-        runtime.block_on(ask(script))
+        let outcome = runtime.block_on(ask(script));
+        assert!(!outcome.leaks, "something is kept for ever");
+        outcome
     }
 }
 

@@ -57,6 +57,8 @@ const TLS: Provider = Provider::Rustls(CryptoMode::Ring);
 #[derive(Debug, Clone)]
 pub(super) struct GuardedClient {
     shared: Arc<Shared>,
+    // Not in what is shared with the connectors: they would keep each other for ever.
+    connectors: Arc<Mutex<HashMap<Timeouts, SharedHttpConnector>>>,
 }
 
 #[derive(Debug)]
@@ -65,7 +67,6 @@ struct Shared {
     progress: Progress,
     instead_of_network: Option<SharedHttpConnector>,
     metadata: MetadataService,
-    connectors: Mutex<HashMap<Timeouts, SharedHttpConnector>>,
 }
 
 /// The time-outs that tell one connector from another: for the connection, and for the head of the answer.
@@ -87,9 +88,9 @@ impl GuardedClient {
         environment: Environment,
         progress: Progress,
     ) -> Self {
-        let (metadata, connectors) = (MetadataService::new(progress.clone()), Mutex::default());
-        let shared = Shared { environment, progress, instead_of_network, metadata, connectors };
-        Self { shared: Arc::new(shared) }
+        let metadata = MetadataService::new(progress.clone());
+        let shared = Shared { environment, progress, instead_of_network, metadata };
+        Self { shared: Arc::new(shared), connectors: Arc::default() }
     }
 }
 
@@ -104,7 +105,7 @@ impl HttpClient for GuardedClient {
             })
         };
         let timeouts = (settings.connect_timeout(), settings.read_timeout());
-        match self.shared.connectors.lock() {
+        match self.connectors.lock() {
             Ok(mut connectors) => connectors.entry(timeouts).or_insert_with(make).clone(),
             Err(_) => make(),
         }

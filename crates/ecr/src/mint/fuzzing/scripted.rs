@@ -52,6 +52,8 @@ pub struct Script {
 pub struct Outcome<T> {
     /// The addresses that were asked, in their order.
     pub asked: Vec<String>,
+    /// Whether something outlived the question.
+    pub leaks: bool,
     /// What was wanted, or why there is none.
     pub found: Result<T, TokenError>,
 }
@@ -78,7 +80,7 @@ impl Script {
             call.credentials(&sdk).await.map(|found| given(&found.credentials))
         };
         let found = call.within_limit(search).await;
-        Outcome { asked: asked.so_far(), found }
+        asked.outcome(found)
     }
 
     /// Gets a token, just as the mint does.
@@ -89,7 +91,7 @@ impl Script {
             call.token_with(&sdk).await
         };
         let found = call.within_limit(search).await;
-        Outcome { asked: asked.so_far(), found }
+        asked.outcome(found)
     }
 
     fn ready(self) -> (Call, GuardedClient, Asked) {
@@ -123,8 +125,10 @@ fn given(credentials: &Credentials) -> GivenIdentity {
 struct Asked(Arc<Mutex<Vec<String>>>);
 
 impl Asked {
-    fn so_far(&self) -> Vec<String> {
-        self.0.lock().map(|asked| asked.clone()).unwrap_or_default()
+    fn outcome<T>(self, found: Result<T, TokenError>) -> Outcome<T> {
+        let leaks = Arc::strong_count(&self.0) > 1;
+        let asked = self.0.lock().map(|asked| asked.clone()).unwrap_or_default();
+        Outcome { asked, leaks, found }
     }
 }
 
