@@ -64,6 +64,13 @@ impl Outside {
         self
     }
 
+    /// The same without the variables of these names.
+    #[must_use]
+    pub(crate) fn without(mut self, names: &[String]) -> Self {
+        self.variables.retain(|variable, _| !names.iter().any(|name| variable == OsStr::new(name)));
+        self
+    }
+
     /// The same without the variables whose names start with `prefix`.
     #[must_use]
     pub(crate) fn without_prefix(mut self, prefix: &str) -> Self {
@@ -93,5 +100,6 @@ mod tests {
         let outside = Outside::default().with("AWS_REGION", "x").with("HOME", "/h").without_prefix("AWS_");
         assert_eq!(outside.variable("AWS_REGION"), None);
         assert_eq!(outside.home(), Some(PathBuf::from("/h")));
+        assert_eq!(outside.without(&["HOME".to_owned()]).home(), None);
     }
 }

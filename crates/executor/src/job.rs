@@ -142,6 +142,8 @@ pub struct JobSpec {
     pub working_dir: String,
     /// What is mounted into the job container.
     pub mounts: Vec<Mount>,
+    /// Names with addresses for the job and its services, as `NAME:ADDRESS`, in the form of `docker run --add-host`.
+    pub extra_hosts: Vec<String>,
     /// A tar archive that is unpacked into `working_dir` before the script.
     pub sources: Option<Bytes>,
     /// How long the parts of the run may take.
@@ -162,6 +164,7 @@ impl JobSpec {
             shell_command: shell_command().to_vec(),
             working_dir: "/builds".to_owned(),
             mounts: Vec::new(),
+            extra_hosts: Vec::new(),
             sources: None,
             limits: Limits::default(),
         }
@@ -184,6 +187,7 @@ impl fmt::Debug for JobSpec {
             .field("shell_command", &self.shell_command)
             .field("working_dir", &self.working_dir)
             .field("mounts", &self.mounts)
+            .field("extra_hosts", &self.extra_hosts)
             .field("sources", &self.sources.as_ref().map(|tar| format!("{} bytes", tar.len())))
             .field("limits", &self.limits)
             .finish()

@@ -90,7 +90,7 @@ async fn run_script(
     belongings: &Belongings,
     observer: &mut dyn Observer,
 ) -> Result<(Container, i32), RunError> {
-    let surroundings = Surroundings::create(engine, belongings, &spec.working_dir).await?;
+    let surroundings = Surroundings::create(engine, belongings, spec).await?;
     observer.event(Event::NetworkCreated { network: &surroundings.network });
     let mut images = ImageChoice::new(engine, credentials, spec.limits.credential_lookup);
     let services = services::start(engine, spec, &surroundings, belongings, &mut images, observer).await?;

@@ -212,3 +212,20 @@ fn debug_shows_no_value() {
     let plan = plan_with("job: {image: x, script: x, services: [db]}", "job", Some(&runner), &[]).unwrap();
     assert!(!format!("{plan:?} {runner:?}").contains("s3cr3t"));
 }
+
+#[test]
+fn id_tokens_are_missing_unless_somebody_gives_them() {
+    let pipeline = "default: {id_tokens: {OF_ALL: {aud: a}}}\n\
+                    job: {image: i, script: [x], id_tokens: {ONE: {aud: a}, TWO: {aud: b}}}\n\
+                    other: {image: i, script: [x]}\n";
+    let planned = |job: &str, given: &[&str]| {
+        let given: Vec<Variable> = given.iter().map(|name| Variable::new(*name, "token").private()).collect();
+        plan_with(pipeline, job, None, &given).expect("the job can be planned")
+    };
+    assert_eq!(planned("job", &[]).id_tokens, ["ONE", "TWO"]);
+    assert_eq!(planned("other", &[]).id_tokens, ["OF_ALL"]);
+    let warned = |given: &[&str]| {
+        planned("job", given).warnings.iter().any(|warning| warning.contains("`id_tokens` of job `job`"))
+    };
+    assert!(warned(&[]) && warned(&["ONE"]) && !warned(&["ONE", "TWO"]));
+}

@@ -81,7 +81,10 @@ impl PlannedJob {
         remarks.extend(plan.warnings.iter().map(|warning| format!("WARNING: {warning}")));
         remarks.extend(settings::not_applied(&runner));
         remarks.extend(project.remark());
-        let sources = RunnerSources::new(plan.docker_auth_config.clone(), request.home.as_deref(), outside);
+        // What is given as a job's ID token is in this process' environment, and in no runner's.
+        let runner_outside = outside.clone().without(&plan.id_tokens);
+        let sources =
+            RunnerSources::new(plan.docker_auth_config.clone(), request.home.as_deref(), &runner_outside);
         Ok(Self {
             plan,
             runner,
@@ -123,8 +126,7 @@ impl PlannedJob {
 
     fn spec(&self, engine: &Engine, folder: &Path) -> Result<JobSpec, CommandError> {
         let mounts = settings::mounts(&self.runner);
-        let mut spec =
-            spec::job_spec(&self.plan, &mounts, self.runner.docker.wait_for_services, self.timeout);
+        let mut spec = spec::job_spec(&self.plan, &mounts, &self.runner.docker, self.timeout);
         spec.sources = self.project.archive.clone();
         if self.docker == DockerAccess::Socket {
             let access = docker_access::docker_access(&engine.describe().address, &self.ecru_config, folder)

@@ -82,9 +82,6 @@ pub(super) fn not_applied(runner: &RunnerConfig) -> Vec<String> {
     if docker.network_mode.is_some() {
         left_out.push("`network_mode`".to_owned());
     }
-    if !docker.extra_hosts.is_empty() {
-        left_out.push("`extra_hosts`".to_owned());
-    }
     if !matches!(runner.executor.as_str(), "" | "docker" | "docker-autoscaler" | "docker+machine") {
         left_out.push(format!("executor `{}`", runner.executor));
     }

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use ecru_executor::{ContainerImage, JobSpec, Limits, Mount, ServiceSpec};
+use ecru_gitlab::config_toml::DockerConfig;
 use ecru_gitlab::plan::{JobPlan, PlannedImage, PlannedService};
 use ecru_gitlab::variables::Variable;
 
-/// `plan` with `mounts` in every container, as the runner's `volumes` are.
+/// `plan` on a runner with the settings `docker`, with `mounts` in every container, as the runner's `volumes` are.
 pub(super) fn job_spec(
     plan: &JobPlan,
     mounts: &[Mount],
-    wait_for_services: Option<Duration>,
+    docker: &DockerConfig,
     timeout: Duration,
 ) -> JobSpec {
     JobSpec {
@@ -20,9 +21,10 @@ pub(super) fn job_spec(
         after_script: plan.after_script.clone(),
         working_dir: plan.project_dir.clone(),
         mounts: mounts.to_vec(),
+        extra_hosts: docker.extra_hosts.clone(),
         limits: Limits {
             job: timeout,
-            wait_for_services: wait_for_services.unwrap_or_default(),
+            wait_for_services: docker.wait_for_services.unwrap_or_default(),
             ..Limits::default()
         },
         ..JobSpec::new(&plan.job, &plan.image.name, &plan.script)

@@ -25,14 +25,15 @@ pub(super) struct Surroundings {
     pub(super) network: String,
     volume: String,
     working_dir: String,
+    extra_hosts: Vec<String>,
 }
 
 impl Surroundings {
-    /// Makes the network and the volume of the working directory.
+    /// Makes the network and the volume of the working directory of a job.
     pub(super) async fn create(
         engine: &Engine,
         belongings: &Belongings,
-        working_dir: &str,
+        spec: &JobSpec,
     ) -> Result<Self, RunError> {
         let network = belongings.name_of("network");
         let volume = belongings.name_of("builds");
@@ -54,7 +55,8 @@ impl Surroundings {
             ..Default::default()
         };
         belongings.create("create the volume", async move { docker.create_volume(request).await }).await?;
-        Ok(Self { network, volume, working_dir: working_dir.to_owned() })
+        let JobSpec { working_dir, extra_hosts, .. } = spec.clone();
+        Ok(Self { network, volume, working_dir, extra_hosts })
     }
 
     fn working_dir_mount(&self) -> EngineMount {
@@ -74,6 +76,7 @@ impl Surroundings {
             network_mode: Some(self.network.clone()),
             mounts: Some(mounts),
             log_config: Some(log),
+            extra_hosts: Some(self.extra_hosts.clone()),
             ..Default::default()
         }
     }

@@ -62,6 +62,25 @@ async fn services_reach_each_other_the_job_and_its_files() {
 
 #[tokio::test]
 #[ignore = "needs a Docker engine (cargo xtask test starts one)"]
+async fn further_names_have_their_addresses_in_all_containers() {
+    let mut bench = Workbench::set_up().await;
+    let mut job = bench.job("grep registry.example /etc/hosts; wget -q -O - http://web:8080/hosts").await;
+    job.extra_hosts.push("registry.example:192.0.2.1".to_owned());
+    let web = &[
+        "EXPOSE 8080",
+        r#"CMD ["sh", "-c", "grep registry.example /etc/hosts >/tmp/hosts; httpd -f -p 8080 -h /tmp"]"#,
+    ];
+    job.services.push(bench.service("web", web).await);
+
+    let (outcome, recording) = bench.run(&job).await;
+
+    assert_eq!(outcome.unwrap().exit_code, 0, "{recording:?}");
+    assert_eq!(recording.stdout(), "192.0.2.1\tregistry.example\n".repeat(2));
+    bench.tear_down().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine (cargo xtask test starts one)"]
 async fn command_and_entrypoint_of_a_service_can_be_replaced() {
     let mut bench = Workbench::set_up().await;
     let mut job = bench.job("wget -q -O - http://web:8080/").await;

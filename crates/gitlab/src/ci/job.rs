@@ -37,6 +37,8 @@ pub struct Job {
     pub after_script: Vec<String>,
     /// How many jobs GitLab makes of it. A local run runs it once.
     pub parallel: Parallel,
+    /// The names of the variables in which GitLab gives it ID tokens.
+    pub id_tokens: Vec<String>,
     /// The names of variables that `rules` of the job or of the workflow may set, which are not evaluated.
     pub variables_of_rules: Vec<String>,
     /// Where its name stands in the pipeline.
@@ -45,11 +47,14 @@ pub struct Job {
     pub warnings: Vec<CiWarning>,
 }
 
+/// The keyword for ID tokens, which GitLab alone can make.
+pub(crate) const ID_TOKENS: &str = "id_tokens";
+
 /// Keywords that change what runs and that are not followed, with what is missing then.
 const NOT_FOLLOWED: [(&str, &str); 4] = [
     ("parallel", "the job runs once, without the variables of a matrix"),
     ("secrets", "the variables that it defines are missing"),
-    ("id_tokens", "the variables that it defines are missing"),
+    (ID_TOKENS, "the variables that it defines are missing"),
     ("hooks", "its scripts do not run"),
 ];
 
@@ -85,6 +90,7 @@ pub(super) fn read_job(name: &str, node: &Node, referrer: &mut Referrer<'_>) -> 
         steps,
         after_script: commands("after_script")?,
         parallel: node.member("parallel").map(|node| matrix::parallel(node)).transpose()?.unwrap_or_default(),
+        id_tokens: value(ID_TOKENS).map_or_else(Vec::new, |node| keys_of(node)),
         variables_of_rules: variables_of_rules(node, referrer)?,
         position: node.position,
         warnings: warnings(name, node),
@@ -169,6 +175,10 @@ fn variables(job: &Node, subject: &str, referrer: &mut Referrer<'_>) -> Result<V
     let by_key: IndexMap<String, Variable> =
         inherited.chain(of_job).map(|variable| (variable.key.clone(), variable)).collect();
     Ok(by_key.into_values().collect())
+}
+
+fn keys_of(node: &Node) -> Vec<String> {
+    node.as_mapping().map(|members| members.keys().map(ToString::to_string).collect()).unwrap_or_default()
 }
 
 /// What `rules:variables` and `workflow:rules:variables` may set.

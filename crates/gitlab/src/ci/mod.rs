@@ -17,6 +17,7 @@ mod refer;
 pub use error::{CiError, CiProblem, CiWarning, CiWarningKind, IncludeProblem, JobError, PipelineError};
 pub use image::{Image, Service};
 pub use include::{FileProblem, MAX_INCLUDE_DEPTH, MAX_INCLUDES, ProjectFiles};
+pub(crate) use job::ID_TOKENS;
 pub use job::Job;
 pub use matrix::{Instance, MAX_INSTANCES, Parallel};
 

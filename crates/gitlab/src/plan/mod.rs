@@ -6,7 +6,7 @@ use ecru_docker::reference::ReferenceError;
 use indexmap::IndexMap;
 use secrecy::SecretString;
 
-use crate::ci::{CiWarning, Image, Job, JobError, Pipeline};
+use crate::ci::{CiWarning, ID_TOKENS, Image, Job, JobError, Pipeline};
 use crate::config_toml::RunnerConfig;
 use crate::position::FileNumber;
 use crate::predefined::{JobFacts, Predefined};
@@ -46,6 +46,9 @@ pub struct JobPlan {
     pub services: Vec<PlannedService>,
     /// The environment of its container, each name once.
     pub variables: Vec<Variable>,
+    /// The names of the variables in which GitLab gives it ID tokens. Their values, if somebody gives them, are the job's
+    /// alone: the runner's own process has none.
+    pub id_tokens: Vec<String>,
     /// The folder of the project in its container.
     pub project_dir: String,
     /// What its shell reads; see [`script::shell_command`].
@@ -170,8 +173,10 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<JobPlan, PlanError> {
     let variables = job_variables(request, &job, &image.name, &runner)?;
     let scope = Scope::new(&variables, request.runner);
     let of_pipeline = request.pipeline.warnings().iter();
+    let of_job =
+        job.warnings.iter().filter(|warning| !(warning.is_about(ID_TOKENS) && has_tokens(request, &job)));
     let mut warnings: Vec<String> =
-        of_pipeline.chain(&job.warnings).map(|warning| placed(request.pipeline, warning)).collect();
+        of_pipeline.chain(of_job).map(|warning| placed(request.pipeline, warning)).collect();
 
     let services = scope.services(&job, &runner, &mut warnings)?;
     let project_dir = request.predefined.project_dir.clone();
@@ -185,11 +190,18 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<JobPlan, PlanError> {
         after_script,
         docker_auth_config: variables::last_value(&variables, DOCKER_AUTH_CONFIG).map(Into::into),
         variables: each_name_once(variables.iter().cloned()),
+        id_tokens: job.id_tokens,
         project_dir,
         warnings,
         job: job.name,
         stage: job.stage,
     })
+}
+
+/// Whether somebody gave what GitLab would give as the job's ID tokens.
+fn has_tokens(request: &PlanRequest<'_>, job: &Job) -> bool {
+    let is_given = |name: &String| request.extra_variables.iter().any(|variable| variable.key == *name);
+    job.id_tokens.iter().all(is_given)
 }
 
 /// A warning with the file that it is about, if that is not the first.
