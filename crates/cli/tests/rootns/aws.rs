@@ -1,9 +1,11 @@
 //! AWS inside the namespaces: the emulator at the real names and the real port.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use ecru_emulator::{AccessKeys, AccountId, Emulator, Options, Region, RegistryAt, TlsOptions};
+use ecru_emulator::{
+    AccessKeys, AccountId, Emulator, GitLabClaims, Identity, Options, Region, RegistryAt, TlsOptions,
+};
 use secrecy::ExposeSecret as _;
 use tokio::runtime::Runtime;
 
@@ -12,16 +14,28 @@ pub(crate) const HOME_REGISTRY: &str = "000000000000.dkr.ecr.us-east-1.amazonaws
 /// The registry of the service's image: another account, another region.
 pub(crate) const OTHER_REGISTRY: &str = "000000000001.dkr.ecr.eu-west-1.amazonaws.com";
 
+const REGISTRIES: [&str; 2] = [HOME_REGISTRY, OTHER_REGISTRY];
+
 /// What the names lead to; the stage's script sends on from there to the emulator.
 const ADDRESS: &str = "192.0.2.1";
 
-const API_HOSTS: [&str; 5] = [
+/// The role of the instance. By its usual name it looks like what is secret of the emulator.
+pub(crate) const INSTANCE_ROLE: &str = "runner";
+
+const API_HOSTS: [&str; 7] = [
+    "public.ecr.aws",
+    "api.ecr-public.us-east-1.amazonaws.com",
     "api.ecr.us-east-1.amazonaws.com",
     "api.ecr.eu-west-1.amazonaws.com",
     "sts.amazonaws.com",
     "sts.us-east-1.amazonaws.com",
     "sts.eu-west-1.amazonaws.com",
 ];
+
+/// The names of AWS that are used here, with their addresses.
+pub(crate) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    REGISTRIES.into_iter().chain(API_HOSTS).map(|name| (name, ADDRESS))
+}
 
 /// Emulated AWS, at its real names for every program in these namespaces.
 pub(crate) struct Aws {
@@ -31,7 +45,7 @@ pub(crate) struct Aws {
 }
 
 impl Aws {
-    /// Starts it with one repository in each registry.
+    /// Starts it with the repositories of the stories.
     pub(crate) fn start() -> Self {
         let runtime = Runtime::new().unwrap();
         let (account, region): (AccountId, Region) =
@@ -40,10 +54,13 @@ impl Aws {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             registries: vec![RegistryAt { account, region: region.clone(), port: 0 }],
             tls: Some(TlsOptions { port: 443, ..TlsOptions::default() }),
+            instance_role: INSTANCE_ROLE.to_owned(),
             ..Options::default()
         };
         let emulator = runtime.block_on(Emulator::start(options)).unwrap();
-        emulator.create_repository(AccountId::default(), &Region::default(), "team/job").unwrap();
+        for name in ["team/job", "team/catalog", "team/result"] {
+            emulator.create_repository(AccountId::default(), &Region::default(), name).unwrap();
+        }
         emulator.create_repository(account, &region, "team/catalog").unwrap();
         let authority = emulator.addresses().tls.as_ref().unwrap().ca.clone();
         let aws = Self { runtime, emulator, authority };
@@ -52,11 +69,10 @@ impl Aws {
     }
 
     fn take_the_real_names(&self) {
-        let registries = [HOME_REGISTRY, OTHER_REGISTRY];
-        let hosts = registries.iter().chain(&API_HOSTS).map(|host| format!("{ADDRESS} {host}\n"));
+        let hosts = names().map(|(name, address)| format!("{address} {name}\n"));
         let hosts: String = std::iter::once("127.0.0.1 localhost\n".to_owned()).chain(hosts).collect();
         std::fs::write("/etc/hosts", hosts).unwrap();
-        for host in registries {
+        for host in REGISTRIES {
             let folder = PathBuf::from("/etc/docker/certs.d").join(host);
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::copy(&self.authority, folder.join("ca.crt")).unwrap();
@@ -84,6 +100,27 @@ impl Aws {
     /// How often ECR was asked for a token.
     pub(crate) fn token_calls(&self) -> u64 {
         self.emulator.calls().get("ecr:GetAuthorizationToken")
+    }
+
+    /// The file with the certificate of the authority that its names have theirs from.
+    pub(crate) fn authority(&self) -> &Path {
+        &self.authority
+    }
+
+    /// The port on which it is on loopback by plain HTTP, the instance metadata included.
+    pub(crate) fn main_port(&self) -> u16 {
+        self.emulator.addresses().main.port()
+    }
+
+    /// From now on a role of the home account may do what `policies` say and nothing else.
+    pub(crate) fn limit_role(&self, name: &str, policies: Vec<String>) {
+        let role = Identity { name: name.to_owned(), policies, ..Identity::default() };
+        self.emulator.set_role(&role).unwrap();
+    }
+
+    /// The ID token that GitLab gives a job.
+    pub(crate) fn id_token(&self) -> String {
+        self.emulator.gitlab_id_token(&GitLabClaims::default()).unwrap().expose_secret().to_owned()
     }
 
     /// Ends it.

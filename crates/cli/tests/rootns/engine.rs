@@ -11,6 +11,9 @@ const START_DEADLINE: Duration = Duration::from_secs(60);
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
 
+/// Where clients look for an engine if nobody tells them; in the namespaces, `/run` is empty and ours.
+const HOST: &str = "unix:///var/run/docker.sock";
+
 /// A `dockerd` with its files in a sandbox; it ends with this value.
 pub(crate) struct Engine {
     dockerd: Child,
@@ -27,10 +30,9 @@ impl Engine {
         let mounted = Command::new("mount").args(["-t", "tmpfs", "tmpfs"]).arg(&folder).status().unwrap();
         assert!(mounted.success());
         let at = |name: &str| folder.join(name);
-        let host = format!("unix://{}", at("docker.sock").display());
         let log = File::create(at("log")).unwrap();
         let dockerd = Command::new("dockerd")
-            .args(["--host", &host])
+            .args(["--host", HOST])
             .args([Path::new("--data-root"), &at("data"), Path::new("--exec-root"), &at("exec")])
             .args([Path::new("--pidfile"), &at("pid")])
             .env_clear()
@@ -40,7 +42,7 @@ impl Engine {
             .stderr(log)
             .spawn()
             .unwrap();
-        let mut engine = Self { dockerd, host };
+        let mut engine = Self { dockerd, host: HOST.to_owned() };
         engine.wait_until_it_answers(sandbox, &at("log"));
         engine
     }

@@ -8,23 +8,9 @@ use ecru_testkit::Sandbox;
 /// Where it answers.
 pub(crate) const ADDRESS: &str = "192.0.2.254";
 
-/// The network between the host and the metadata (RFC 5737).
-const NETWORK: &str = r"
-ip netns add metadata
-ip link add to-metadata type veth peer name to-host netns metadata
-ip address add 198.51.100.1/24 dev to-metadata
-ip link set to-metadata up
-ip route add 192.0.2.254/32 via 198.51.100.2
-ip netns exec metadata sh -ec '
-  ip link set lo up
-  ip address add 198.51.100.2/24 dev to-host
-  ip address add 192.0.2.254/32 dev to-host
-  ip link set to-host up
-  ip route add default via 198.51.100.1
-  echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet
-  iptables -t nat -A PREROUTING -d 192.0.2.254 -p tcp --dport 80 -j DNAT --to-destination 127.0.0.1:80
-'
-";
+/// Makes the network; its arguments are where the emulator listens in it.
+const NETWORK: [&str; 2] =
+    [concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rootns/metadata_network.sh"), "127.0.0.1:80"];
 
 /// As with a hop limit of 1: what carries an answer does not survive being forwarded, the rest of a connection does.
 const HOP_LIMIT_1: &str = "
@@ -40,7 +26,7 @@ pub(crate) struct Metadata {
 impl Metadata {
     /// Starts it; there is one in each stage.
     pub(crate) fn start(sandbox: &Sandbox) -> Self {
-        sandbox.command("sh").args(["-ec", NETWORK]).assert().success();
+        sandbox.command("bash").args(NETWORK).assert().success();
         let mut emulator = Command::new("ip")
             .args(["netns", "exec", "metadata", env!("CARGO_BIN_EXE_ecru")])
             .args(["emulate", "--json", "--port", "80"])
