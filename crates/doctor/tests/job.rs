@@ -13,9 +13,7 @@ use ecru_doctor::surroundings::{Asked, Surroundings};
 use ecru_ecr::clock::system_time;
 use ecru_ecr::environment::Environment;
 use ecru_emulator::{Emulator, Options};
-use ecru_testkit::{Reply, Sandbox, StubHelper, assert_no_leak};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use ecru_testkit::{Reply, Sandbox, StubHelper, assert_no_leak, stub_engine};
 
 const HOST: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com";
 const MARKER: &str = "hunter2-hunter2";
@@ -114,35 +112,9 @@ fn stored(expiration: u64) -> String {
     STANDARD.encode(format!("AWS:{password}"))
 }
 
-/// An engine that answers the first questions of a client, until the test ends.
-async fn engine() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut connection, _)) = listener.accept().await {
-            let mut request = vec![0; 4096];
-            let read = connection.read(&mut request).await.unwrap_or_default();
-            let path = String::from_utf8_lossy(&request[..read]).into_owned();
-            let body = match path.contains("/version") {
-                true => r#"{"ApiVersion":"1.45","MinAPIVersion":"1.24","Version":"28.3.0"}"#,
-                false => {
-                    r#"{"ServerVersion":"28.3.0","OSType":"linux","Architecture":"x86_64","Name":"dind"}"#
-                }
-            };
-            let answer = format!(
-                "HTTP/1.1 200 OK\r\nApi-Version: 1.45\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-                 Connection: close\r\n\r\n{body}",
-                body.len()
-            );
-            let _ = connection.write_all(answer.as_bytes()).await;
-        }
-    });
-    format!("tcp://{address}")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_healthy_job_has_nothing_to_tell() {
-    let job = Job::new().await.with_docker("28.3.0").with("DOCKER_HOST", &engine().await);
+    let job = Job::new().await.with_docker("28.3.0").with("DOCKER_HOST", &stub_engine("28.3.0"));
     let registry = job.registry();
     job.write(".docker/config.json", &format!(r#"{{"credHelpers":{{"{registry}":"ecr-login"}}}}"#));
     let _helper = StubHelper::new(&job.sandbox.bin(), "ecr-login")

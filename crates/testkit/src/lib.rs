@@ -1,6 +1,6 @@
 //! What the tests of all crates share: a [`Sandbox`] to run programs in, a [`StubHelper`] that stands for a Docker
-//! credential helper, the leak check [`assert_no_leak`], [`snapshot_settings`], [`hostile`] files, and
-//! [`assert_generated`] for parts of pages that come from the code.
+//! credential helper and a [`stub_engine`] for an engine, the leak check [`assert_no_leak`], [`snapshot_settings`],
+//! [`hostile`] files, and [`assert_generated`] for parts of pages that come from the code.
 //!
 //! Everything here panics where the stage for a test cannot be built: a test has nothing better to do then.
 #![expect(clippy::expect_used, reason = "a test stops where its stage cannot be built")]
@@ -10,10 +10,12 @@ pub mod hostile;
 mod leak;
 mod sandbox;
 mod snapshot;
+mod stub_engine;
 mod stub_helper;
 
 pub use generated::{assert_generated, table};
 pub use leak::{LeakForm, assert_no_leak, found_leak};
 pub use sandbox::Sandbox;
 pub use snapshot::snapshot_settings;
+pub use stub_engine::stub_engine;
 pub use stub_helper::{Call, Reply, StubHelper};

@@ -7,6 +7,8 @@ mod forms;
 mod healthy;
 mod helpers;
 mod html;
+mod job;
+mod logins;
 mod machine;
 mod page;
 mod roots;

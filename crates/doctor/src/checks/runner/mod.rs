@@ -7,6 +7,7 @@ mod config_toml;
 mod docker_config;
 mod facts;
 mod helper_program;
+mod login;
 mod mistakes;
 mod openness;
 mod remedy;
@@ -43,8 +44,14 @@ pub static SETTINGS: &[&Definition] = &[
 ];
 
 /// What helpers answer, and what follows from it: it comes behind the identity's checks.
-pub static ANSWERS: &[&Definition] =
-    &[&version::ALLOWS_HELPERS, &answers::IN_TIME, &answers::LISTED, &answers::KEPT, &answers::CREDENTIALS];
+pub static ANSWERS: &[&Definition] = &[
+    &version::ALLOWS_HELPERS,
+    &answers::IN_TIME,
+    &answers::LISTED,
+    &answers::KEPT,
+    &answers::CREDENTIALS,
+    &login::LOGIN,
+];
 
 /// What others can misuse, or what breaks later.
 pub static RISKS: &[&Definition] = &[
@@ -82,6 +89,7 @@ pub async fn answers(facts: &Facts<'_>) -> Vec<Check> {
     let resolved = facts.resolved().await;
     let mut checks = version::allows_helpers(facts, resolved);
     checks.extend(answers::checks(facts, resolved));
+    checks.extend(login::checks(facts, resolved));
     checks
 }
 
