@@ -50,6 +50,7 @@ async fn of_runner(surroundings: &Surroundings) -> Vec<Check> {
     let facts = runner::Facts::gather(surroundings);
     carried_out(vec![
         Group::new(runner::SETTINGS, runner::settings(&facts)),
+        Group::new(runner::LOGINS, runner::logins(&facts)),
         Group::new(pulls::definitions(Context::Runner), of_pulls(&facts)),
         Group::new(runner::ANSWERS, runner::answers(&facts)),
         Group::new(runner::RISKS, runner::risks(&facts)),

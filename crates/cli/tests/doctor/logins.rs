@@ -53,6 +53,19 @@ async fn one_that_has_expired_is_told_offline_and_by_its_place() {
     assert_eq!(check["fixes"][0]["by_setup"], true);
 }
 
+/// Nobody renews it, and nobody could: but what holds up the pull is the password.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_has_expired_comes_before_the_identity_that_is_missing() {
+    let machine = Machine::with_unit().await;
+    machine.write(
+        "/etc/systemd/system/gitlab-runner.service.d/zz.conf",
+        "[Service]\nEnvironment=AWS_EC2_METADATA_DISABLED=true\n",
+    );
+    machine.write(DOCKER_CONFIG, &format!("{{{}}}", auths(PAST)));
+    let failed = failures(&diagnosis(&machine, &[]));
+    assert!(failed[0].contains(LOGIN) && failed[1].contains("runner.identity.found"), "{failed:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_still_works_is_a_risk_only() {
     let machine = Machine::with_unit().await;

@@ -22,7 +22,8 @@ pub fn of(context: Context) -> Vec<&'static Definition> {
     let failures = failures::definitions(context);
     match context {
         Context::Runner => {
-            [runner::SETTINGS, identity, runner::ANSWERS, images, failures, runner::RISKS].concat()
+            let settings = [runner::SETTINGS, runner::LOGINS].concat();
+            [&settings, identity, runner::ANSWERS, images, failures, runner::RISKS].concat()
         }
         Context::JobHost => job_host::DEFINITIONS.to_vec(),
         Context::Job => [job::SETTINGS, identity, job::NETWORK, images, failures, job::ENGINE].concat(),

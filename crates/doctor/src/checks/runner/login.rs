@@ -13,7 +13,7 @@ use crate::timestamp::timestamp;
 pub(super) static LOGIN: Definition = Definition {
     id: "runner.registry.login",
     context: Context::Runner,
-    station: Station::Registry,
+    station: Station::Configuration,
     weight: Weight::Error,
     title: "no password of ECR that is sent has expired",
     why: "A password of ECR lives for 12 hours, and the runner sends a written-down one as long as it is there.",

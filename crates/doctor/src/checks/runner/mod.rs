@@ -43,15 +43,12 @@ pub static SETTINGS: &[&Definition] = &[
     &aws_keys::REACH_HELPER,
 ];
 
+/// What is sent in place of a helper's answer, whoever the identity is: it comes before the identity's checks, too.
+pub static LOGINS: &[&Definition] = &[&login::LOGIN];
+
 /// What helpers answer, and what follows from it: it comes behind the identity's checks.
-pub static ANSWERS: &[&Definition] = &[
-    &version::ALLOWS_HELPERS,
-    &answers::IN_TIME,
-    &answers::LISTED,
-    &answers::KEPT,
-    &answers::CREDENTIALS,
-    &login::LOGIN,
-];
+pub static ANSWERS: &[&Definition] =
+    &[&version::ALLOWS_HELPERS, &answers::IN_TIME, &answers::LISTED, &answers::KEPT, &answers::CREDENTIALS];
 
 /// What others can misuse, or what breaks later.
 pub static RISKS: &[&Definition] = &[
@@ -81,6 +78,14 @@ pub async fn settings(facts: &Facts<'_>) -> Vec<Check> {
     checks
 }
 
+/// Carries out the checks of [`LOGINS`].
+pub async fn logins(facts: &Facts<'_>) -> Vec<Check> {
+    match facts.service {
+        Ok(_) => login::checks(facts, facts.resolved().await),
+        Err(_) => Vec::new(),
+    }
+}
+
 /// Carries out the checks of [`ANSWERS`].
 pub async fn answers(facts: &Facts<'_>) -> Vec<Check> {
     if facts.service.is_err() {
@@ -89,7 +94,6 @@ pub async fn answers(facts: &Facts<'_>) -> Vec<Check> {
     let resolved = facts.resolved().await;
     let mut checks = version::allows_helpers(facts, resolved);
     checks.extend(answers::checks(facts, resolved));
-    checks.extend(login::checks(facts, resolved));
     checks
 }
 
