@@ -17,7 +17,7 @@ pub(crate) const AUTHORITY: &str = "/etc/ssl/emulated-aws.pem";
 const DROP_IN: &str = "/etc/systemd/system/gitlab-runner.service.d/50-ecru.conf";
 const FIREWALL_UNIT: &str = "/etc/systemd/system/ecru-job-firewall.service";
 
-/// What every program prints that prints the passwords or keys of emulated AWS, and the runner's own token.
+/// What no output may hold: how all passwords and keys of emulated AWS begin, and the runner's own token.
 const SECRETS: [&str; 2] = ["ecru-emulator", "glrt-token-of-the-runner"];
 
 /// What systemd gives a service that says nothing else (systemd.exec(5)).
