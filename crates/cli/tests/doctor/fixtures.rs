@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use ecru_emulator::Options;
 use serde_json::Value;
 
 use super::fixture::{Fix, Fixture, all};
@@ -36,6 +37,11 @@ async fn played(fixture: &Fixture) -> Result<(), String> {
             first_fix(&before, "lines")?;
             let seed = fixture.seed("fixed.toml").ok_or("no fixed.toml")?;
             machine.emulator.apply(&seed).await.map_err(|error| error.to_string())?;
+            let mut options = Options::default();
+            seed.add_to(&mut options);
+            for role in &options.roles {
+                machine.emulator.set_role(role).map_err(|error| error.to_string())?;
+            }
         }
         Fix::Command => run_command(&machine, fixture, &first_fix(&before, "command")?)?,
     }
