@@ -140,6 +140,28 @@ async fn an_engine_that_falls_silent_holds_nobody_up() {
     assert!(events[0].starts_with(r#"NotRemoved { kind: "run""#), "{events:?}");
 }
 
+/// Connects to a fake engine on a socket of the file system, and then removes the socket. Such a call fails without
+/// waiting for anything, other than one over TCP.
+async fn engine_that_died() -> Engine {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("docker.sock");
+    let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+    let router = Router::new().fallback(respond).with_state(Arc::new(FakeEngine::new()));
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    Engine::connect(Some(&format!("unix://{}", socket.display()))).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_engine_that_died_holds_nobody_up() {
+    let engine = engine_that_died().await;
+
+    let run = tokio::time::timeout(Duration::from_secs(60), failed_run(&engine));
+    let (error, events) = run.await.expect("the removal ends at its limit");
+
+    assert!(matches!(error, RunError::Engine(EngineError::ConnectionLost { .. })), "{error:?}");
+    assert!(!events.is_empty() && events.iter().all(|event| event.contains("onnection")), "{events:?}");
+}
+
 #[tokio::test]
 async fn an_engine_that_refuses_the_connection_says_why() {
     let address =

@@ -122,13 +122,17 @@ async fn remove_by_label(
     // The other half of the time is for the removal; what is created even later is reported by its time-out.
     let _ = timeout(limit / 2, creations.wait()).await;
     let filter = HashMap::from([("label".to_owned(), vec![format!("{RUN_LABEL}={run_id}")])]);
-    while let Ok(remaining) = timeout_at(deadline, remove_once(engine, &filter)).await {
-        if remaining.is_empty() {
-            return remaining;
+    // The pause is under the deadline too: a call to a socket that is gone fails before any timer is looked at.
+    let trying = async {
+        loop {
+            left = remove_once(engine, &filter).await;
+            if left.is_empty() {
+                return;
+            }
+            sleep(RETRY_PAUSE).await;
         }
-        left = remaining;
-        sleep(RETRY_PAUSE).await;
-    }
+    };
+    let _ = timeout_at(deadline, trying).await;
     left
 }
 

@@ -47,7 +47,7 @@ impl Surroundings {
         belongings
             .create("create the network", async move { docker.create_network(request).await })
             .await
-            .map_err(|error| RunError::NetworkNotCreated { reason: error.message() })?;
+            .map_err(RunError::from_network)?;
         let docker = engine.docker().clone();
         let request = VolumeCreateRequest {
             name: Some(volume.clone()),

@@ -177,6 +177,14 @@ impl RunError {
         }
     }
 
+    /// Returns the error for a network that the engine did not create.
+    pub(super) fn from_network(error: EngineError) -> Self {
+        match error {
+            EngineError::Refused { message: reason, .. } => Self::NetworkNotCreated { reason },
+            other => Self::Engine(other),
+        }
+    }
+
     /// Returns the error for a container that the engine would not create or start. `shell` is the program that looks
     /// for a shell, if the container is to run one.
     pub(super) fn from_start(
