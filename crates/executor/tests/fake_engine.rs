@@ -159,7 +159,11 @@ async fn an_engine_that_died_holds_nobody_up() {
     let (error, events) = run.await.expect("the removal ends at its limit");
 
     assert!(matches!(error, RunError::Engine(EngineError::ConnectionLost { .. })), "{error:?}");
-    assert!(!events.is_empty() && events.iter().all(|event| event.contains("onnection")), "{events:?}");
+    let kinds = ["containers", "networks", "volumes"];
+    let told =
+        kinds.map(|kind| format!(r#"NotRemoved {{ kind: "{kind}", name: "with the label io.ecru.run="#));
+    assert!(events.iter().zip(&told).all(|(event, told)| event.starts_with(told)), "{events:?}");
+    assert_eq!(events.len(), kinds.len(), "{events:?}");
 }
 
 #[tokio::test]

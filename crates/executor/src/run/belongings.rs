@@ -121,11 +121,11 @@ async fn remove_by_label(
     }];
     // The other half of the time is for the removal; what is created even later is reported by its time-out.
     let _ = timeout(limit / 2, creations.wait()).await;
-    let filter = HashMap::from([("label".to_owned(), vec![format!("{RUN_LABEL}={run_id}")])]);
+    let label = format!("{RUN_LABEL}={run_id}");
     // The pause is under the deadline too: a call to a socket that is gone fails before any timer is looked at.
     let trying = async {
         loop {
-            left = remove_once(engine, &filter).await;
+            left = remove_once(engine, &label).await;
             if left.is_empty() {
                 return;
             }
@@ -136,22 +136,24 @@ async fn remove_by_label(
     left
 }
 
-type LabelFilter = HashMap<String, Vec<String>>;
-
 /// Removes all that carries the label, in the order of use: containers, then what they use.
-async fn remove_once(engine: &Engine, filter: &LabelFilter) -> Vec<NotRemoved> {
-    let mut left = remove_containers(engine, filter).await;
-    left.extend(remove_networks(engine, filter).await);
-    left.extend(remove_volumes(engine, filter).await);
+async fn remove_once(engine: &Engine, label: &str) -> Vec<NotRemoved> {
+    let mut left = remove_containers(engine, label).await;
+    left.extend(remove_networks(engine, label).await);
+    left.extend(remove_volumes(engine, label).await);
     left
 }
 
-async fn remove_containers(engine: &Engine, filter: &LabelFilter) -> Vec<NotRemoved> {
+fn filter_of(label: &str) -> HashMap<String, Vec<String>> {
+    HashMap::from([("label".to_owned(), vec![label.to_owned()])])
+}
+
+async fn remove_containers(engine: &Engine, label: &str) -> Vec<NotRemoved> {
     let docker = engine.docker();
-    let options = ListContainersOptionsBuilder::default().all(true).filters(filter).build();
+    let options = ListContainersOptionsBuilder::default().all(true).filters(&filter_of(label)).build();
     let containers = match engine.call("list the containers", docker.list_containers(Some(options))).await {
         Ok(containers) => containers.into_iter().filter_map(|container| container.id).collect(),
-        Err(error) => return vec![unlisted("container", &error)],
+        Err(error) => return vec![unlisted("containers", label, &error)],
     };
     // `v` takes the anonymous volumes along that the image declares.
     let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
@@ -162,12 +164,12 @@ async fn remove_containers(engine: &Engine, filter: &LabelFilter) -> Vec<NotRemo
     .await
 }
 
-async fn remove_networks(engine: &Engine, filter: &LabelFilter) -> Vec<NotRemoved> {
+async fn remove_networks(engine: &Engine, label: &str) -> Vec<NotRemoved> {
     let docker = engine.docker();
-    let options = ListNetworksOptionsBuilder::default().filters(filter).build();
+    let options = ListNetworksOptionsBuilder::default().filters(&filter_of(label)).build();
     let networks = match engine.call("list the networks", docker.list_networks(Some(options))).await {
         Ok(networks) => networks.into_iter().filter_map(|network| network.id).collect(),
-        Err(error) => return vec![unlisted("network", &error)],
+        Err(error) => return vec![unlisted("networks", label, &error)],
     };
     remove_each("network", networks, |id| async move {
         engine.call("remove the network", docker.remove_network(&id)).await
@@ -175,12 +177,12 @@ async fn remove_networks(engine: &Engine, filter: &LabelFilter) -> Vec<NotRemove
     .await
 }
 
-async fn remove_volumes(engine: &Engine, filter: &LabelFilter) -> Vec<NotRemoved> {
+async fn remove_volumes(engine: &Engine, label: &str) -> Vec<NotRemoved> {
     let docker = engine.docker();
-    let options = ListVolumesOptionsBuilder::default().filters(filter).build();
+    let options = ListVolumesOptionsBuilder::default().filters(&filter_of(label)).build();
     let volumes = match engine.call("list the volumes", docker.list_volumes(Some(options))).await {
         Ok(answer) => answer.volumes.unwrap_or_default().into_iter().map(|volume| volume.name).collect(),
-        Err(error) => return vec![unlisted("volume", &error)],
+        Err(error) => return vec![unlisted("volumes", label, &error)],
     };
     remove_each("volume", volumes, |name| async move {
         engine.call("remove the volume", docker.remove_volume(&name, None::<RemoveVolumeOptions>)).await
@@ -210,6 +212,6 @@ where
     join_all(removals).await.into_iter().flatten().collect()
 }
 
-fn unlisted(kind: &'static str, error: &EngineError) -> NotRemoved {
-    NotRemoved { kind, name: "all of the run".to_owned(), reason: error.message() }
+fn unlisted(kind: &'static str, label: &str, error: &EngineError) -> NotRemoved {
+    NotRemoved { kind, name: format!("with the label {label}"), reason: error.message() }
 }
