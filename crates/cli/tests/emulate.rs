@@ -143,6 +143,19 @@ fn the_helper_works_for_the_command_without_any_setting() {
     assert!(output.status.success());
 }
 
+#[test]
+fn the_tokens_of_an_emulator_go_with_it() {
+    let sandbox = Sandbox::new();
+    let script = "echo 000000000000.dkr.ecr.us-east-1.amazonaws.com | docker-credential-ecr-login get >/dev/null; \
+                  find \"$AWS_ECR_CACHE_DIR\" \"$HOME\" -type f";
+    let output = output(emulate(&sandbox, &["--", "/bin/sh", "-c", script]));
+    let kept = text(&output.stdout);
+    assert!(kept.lines().count() > 0 && !kept.contains("/.cache/"), "{output:?}");
+    for file in kept.lines() {
+        assert!(!std::path::Path::new(file).exists(), "{kept}");
+    }
+}
+
 /// The `AWS_…` variables of a command with this identity, without what differs from run to run.
 fn variables_with(identity: &str, sandbox: &Sandbox) -> String {
     let arguments = ["--identity", identity, "--", "/bin/sh", "-c", "env | grep ^AWS_ | sort"];

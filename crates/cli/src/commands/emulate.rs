@@ -30,7 +30,7 @@ pub(super) async fn run(
     let screen = Screen::on_stderr(true);
     let temporary = temporary_folder()?;
     let stage = start(args, outside, temporary.path(), &screen).await?;
-    let variables = emulate_identity::variables(&stage, args.identity)?;
+    let variables = client_variables(&stage, args, temporary.path())?;
     if args.json {
         screen.print(&json(&stage, variables));
     } else {
@@ -54,7 +54,7 @@ pub(super) async fn run_around_command(args: &EmulateArgs, outside: &Outside) ->
     if let Some(address) = stage.emulator().addresses().control {
         screen.line(&format!("control address: http://{address}"));
     }
-    let variables = emulate_identity::variables(&stage, args.identity)?;
+    let variables = client_variables(&stage, args, temporary.path())?;
     let environment = emulate_around::environment(&stage, variables, outside, temporary.path());
     let exit_code = emulate_around::exit_code_of(&args.command, &stage, &environment).await;
     stage.stop().await;
@@ -79,6 +79,18 @@ async fn start(
         push_example_images(&stage, outside, temporary, screen).await?;
     }
     Ok(stage)
+}
+
+/// The variables of a client. Its tokens are kept beside nobody else's and no longer than the emulator: another one on the
+/// same port would refuse them.
+fn client_variables(
+    stage: &Stage,
+    args: &EmulateArgs,
+    temporary: &Path,
+) -> Result<Vec<(String, String)>, CommandError> {
+    let mut variables = emulate_identity::variables(stage, args.identity)?;
+    variables.push(("AWS_ECR_CACHE_DIR".to_owned(), temporary.join("tokens").display().to_string()));
+    Ok(variables)
 }
 
 fn temporary_folder() -> Result<tempfile::TempDir, CommandError> {
