@@ -64,7 +64,7 @@ async fn of_pulls(facts: &runner::Facts<'_>) -> Vec<Check> {
             pulls::skipped(Context::Runner, "nobody is to be asked")
         }
         None => pulls::skipped(Context::Runner, "it is not known who pulls, see above"),
-        Some(puller) => pulls::checks(puller, facts.choices()).await,
+        Some(puller) => pulls::checks(puller, facts.needs_identity(), facts.choices()).await,
     }
 }
 
@@ -90,7 +90,7 @@ async fn of_job_pulls(facts: &job::Facts<'_>) -> Vec<Check> {
             pulls::skipped(Context::Job, "nobody is to be asked")
         }
         Err(_) => pulls::skipped(Context::Job, "ecru's configuration cannot be read, see above"),
-        Ok(puller) => pulls::checks(puller, facts.choices()).await,
+        Ok(puller) => pulls::checks(puller, true, facts.choices()).await,
     }
 }
 

@@ -75,6 +75,24 @@ async fn one_that_still_works_is_a_risk_only() {
     assert_eq!(check(&diagnosis)["outcome"], "pass");
 }
 
+/// Somebody renews it from elsewhere: the runner itself asks AWS nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_still_works_needs_no_identity() {
+    let machine = Machine::with_unit().await;
+    machine.write(
+        "/etc/systemd/system/gitlab-runner.service.d/zz.conf",
+        "[Service]\nEnvironment=AWS_EC2_METADATA_DISABLED=true\n",
+    );
+    machine.write(DOCKER_CONFIG, &format!("{{{}}}", auths(FUTURE)));
+    assert_eq!(failures(&diagnosis(&machine, &[])), Vec::<String>::new());
+
+    // A helper beside it is asked, and has nobody to ask for.
+    let helpers = r#""credHelpers":{"000000000001.dkr.ecr.eu-west-1.amazonaws.com":"ecr-login"}"#;
+    machine.write(DOCKER_CONFIG, &format!("{{{},{helpers}}}", auths(FUTURE)));
+    let failed = failures(&diagnosis(&machine, &[]));
+    assert!(failed.iter().any(|failure| failure.contains("runner.identity.found")), "{failed:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_a_helper_takes_the_place_of_is_never_sent() {
     let machine = Machine::with_unit().await;

@@ -17,18 +17,36 @@ pub fn skipped(context: Context, reason: &str) -> Vec<Check> {
 }
 
 /// Asks AWS and the registries at the same time. `choices` are the credentials that the puller would send for the
-/// images that matter.
+/// images that matter. A puller without need of an identity asks AWS nothing.
 ///
 /// Must be called within a tokio runtime that has threads for blocking work.
-pub async fn checks(puller: &Puller, choices: impl Future<Output = Vec<ImageChoice>>) -> Vec<Check> {
+pub async fn checks(
+    puller: &Puller,
+    needs_identity: bool,
+    choices: impl Future<Output = Vec<ImageChoice>>,
+) -> Vec<Check> {
     // First of all: what succeeds now removes the records of what went wrong before.
     let recorded = failures::recorded(puller);
     let images = async { images::looked_up(puller, choices.await).await };
-    let (answers, images) = tokio::join!(identity::answers(puller), images);
-    [
-        identity::checks(puller, &answers),
-        images::checks(puller, &images, &answers),
-        failures::checks(puller, recorded, &answers),
-    ]
-    .concat()
+    let answers = async {
+        match needs_identity {
+            true => identity::answers(puller).await,
+            false => identity::Answers::default(),
+        }
+    };
+    let (answers, images) = tokio::join!(answers, images);
+    let of_identity = match needs_identity {
+        true => identity::checks(puller, &answers),
+        false => without_identity(puller.context),
+    };
+    [of_identity, images::checks(puller, &images, &answers), failures::checks(puller, recorded, &answers)]
+        .concat()
+}
+
+fn without_identity(context: Context) -> Vec<Check> {
+    let reason = "no helper is named, and the passwords that are written down still work";
+    identity::definitions(context)
+        .iter()
+        .map(|definition| Check::not_applicable(definition, reason))
+        .collect()
 }

@@ -147,7 +147,7 @@ impl Stage {
     /// The checks, none of which shows a secret.
     pub(crate) async fn checks(&self, images: &[String]) -> Vec<Check> {
         let (puller, choices) = (self.puller(), async { self.choices(images) });
-        let checks = pulls::checks(&puller, choices).await;
+        let checks = pulls::checks(&puller, true, choices).await;
         let text = serde_json::to_string(&checks).unwrap();
         assert_no_leak(&text, &["ecru-emulator/not-real-keys", "ecru-emulator."]);
         checks

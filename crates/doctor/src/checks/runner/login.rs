@@ -2,8 +2,10 @@
 
 use std::time::SystemTime;
 
+use ecru_docker::config_file::ConfigFile;
 use ecru_ecr::token::stated_expiry;
-use ecru_gitlab::registry_auth::{Origin, ResolvedCredential, Source, Verdict};
+use ecru_gitlab::registry_auth::{Origin, ResolvedCredential, Source, Verdict, registry_path};
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::answers::host_of;
 use super::{Facts, Resolved, ResolvedSources};
@@ -74,4 +76,36 @@ fn check(facts: &Facts<'_>, sent: &ResolvedCredential, expires_at: SystemTime, n
         }
     };
     check.about(key).seen(format!("it is written down in {source}"))
+}
+
+impl Facts<'_> {
+    /// Whether the service needs an identity of AWS: not where nothing names a helper, and every registry that is
+    /// wanted has a password that is written down and has not expired, as somebody renews it.
+    #[must_use]
+    pub fn needs_identity(&self) -> bool {
+        let Some(puller) = self.puller() else { return true };
+        let now = (self.surroundings.clock)();
+        let documents = self.documents();
+        let names_helper = |document: &ConfigFile| {
+            document.credentials_store.is_some() || !document.credential_helpers.is_empty()
+        };
+        let has_password = |host: &str| {
+            let of_host = documents
+                .iter()
+                .flat_map(|document| &document.auths)
+                .filter(|(key, _)| host_of(&registry_path(key)) == host);
+            let mut passwords = of_host.map(|(_, auth)| &auth.password).peekable();
+            passwords.peek().is_some() && passwords.all(|password| works(password, now))
+        };
+        let mut wanted = puller.registries.clone();
+        wanted.extend(self.wanted_registries());
+        documents.iter().any(names_helper)
+            || wanted.is_empty()
+            || !wanted.iter().all(|registry| has_password(registry))
+    }
+}
+
+/// Whether a password is one that may still work, by what it says of itself.
+fn works(password: &SecretString, now: SystemTime) -> bool {
+    !password.expose_secret().is_empty() && stated_expiry(password).is_none_or(|expires_at| expires_at > now)
 }
