@@ -3,10 +3,11 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use ecru_testkit::{Sandbox, assert_no_leak, snapshot_settings};
+use ecru_testkit::{Entry, Sandbox, assert_no_leak, snapshot_settings, tree};
 
 const FIRST: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
 const ROLE: &str = "arn:aws:iam::111122223333:role/gitlab";
@@ -62,27 +63,9 @@ impl Machine {
         settings.bind(|| insta::assert_snapshot!(name, text));
     }
 
-    /// Every file below the root but the records, with mode and content.
-    fn everything(&self) -> Vec<(PathBuf, u32, Vec<u8>)> {
-        let mut found = Vec::new();
-        let mut folders = vec![self.root()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).expect("a folder") {
-                let path = entry.expect("an entry").path();
-                if path.starts_with(self.path("/var")) {
-                    continue;
-                }
-                let metadata = path.metadata().expect("metadata");
-                let is_folder = metadata.is_dir();
-                let content = if is_folder { Vec::new() } else { std::fs::read(&path).expect("a file") };
-                if is_folder {
-                    folders.push(path.clone());
-                }
-                found.push((path, metadata.permissions().mode(), content));
-            }
-        }
-        found.sort();
-        found
+    /// Everything but the records.
+    fn everything(&self) -> BTreeMap<PathBuf, Entry> {
+        tree(&self.root(), &self.path("/var"))
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use ecru_testkit::{Sandbox, assert_no_leak, snapshot_settings};
+use ecru_testkit::{Entry, Sandbox, assert_no_leak, snapshot_settings, tree};
 
 const CONFIG: &str = "/etc/gitlab-runner/config.toml";
 const SECRETS: &[&str] = &["glrt-runner-token", "AWS-secret-key-1", "comment-token"];
@@ -50,23 +50,9 @@ impl Machine {
         snapshot_settings(self.sandbox.root()).bind(|| insta::assert_snapshot!(name, text));
     }
 
-    /// Every file below the root but the records.
-    fn everything(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        let mut found = BTreeMap::new();
-        let mut folders = vec![self.path("/")];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).expect("a folder") {
-                let path = entry.expect("an entry").path();
-                if path.starts_with(self.path("/var")) {
-                    continue;
-                }
-                if path.is_dir() {
-                    folders.push(path.clone());
-                }
-                found.insert(path.clone(), std::fs::read(path).unwrap_or_default());
-            }
-        }
-        found
+    /// Everything but the records.
+    fn everything(&self) -> BTreeMap<PathBuf, Entry> {
+        tree(&self.path("/"), &self.path("/var"))
     }
 
     fn is_applied_once_and_taken_back(&self, arguments: &[&str]) {

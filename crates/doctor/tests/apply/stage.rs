@@ -1,10 +1,12 @@
 //! A machine in a folder, with a runner's home.
 
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use ecru_doctor::apply::Machine;
 use ecru_doctor::plan::{Change, Content, Creation, Plan};
+use ecru_testkit::{Entry, tree};
 use tempfile::TempDir;
 
 pub(crate) const STATE: &str = "/var/lib/ecru/setup";
@@ -51,26 +53,9 @@ impl Stage {
         }
     }
 
-    /// Every file and folder below the root but the records, with mode and content.
-    pub(crate) fn everything(&self) -> Vec<(PathBuf, u32, Vec<u8>)> {
-        let mut found = Vec::new();
-        let mut folders = vec![self.root.path().to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.starts_with(self.path("/var")) {
-                    continue;
-                }
-                let metadata = path.symlink_metadata().unwrap();
-                let content = if metadata.is_file() { std::fs::read(&path).unwrap() } else { Vec::new() };
-                if metadata.is_dir() {
-                    folders.push(path.clone());
-                }
-                found.push((path, metadata.mode(), content));
-            }
-        }
-        found.sort();
-        found
+    /// Everything but the records.
+    pub(crate) fn everything(&self) -> BTreeMap<PathBuf, Entry> {
+        tree(self.root.path(), &self.path("/var"))
     }
 }
 
