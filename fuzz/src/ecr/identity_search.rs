@@ -74,8 +74,34 @@ fn has_secret_words(answer: &HttpAnswer) -> bool {
 
 /// The members of the JSON object in an answer.
 fn members(answer: &HttpAnswer) -> Option<Vec<(String, Value)>> {
-    match serde_json::from_slice(&answer.body).ok()? {
+    let document = serde_json::from_slice(&answer.body);
+    match document.or_else(|_| serde_json::from_slice(&without_bad_escapes(&answer.body))).ok()? {
         Value::Object(members) => Some(members.into_iter().collect()),
         _ => None,
     }
+}
+
+/// A document with a backslash before what JSON allows one before only. The SDK passes over the escapes of members that
+/// it does not read (aws-smithy-json's `deserialize.rs`), which harms nobody.
+fn without_bad_escapes(document: &[u8]) -> Vec<u8> {
+    let mut kept = Vec::with_capacity(document.len());
+    let mut rest = document;
+    while let Some((&byte, after)) = rest.split_first() {
+        let escape = match (byte, after) {
+            (b'\\', [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..]) => 2,
+            (b'\\', [b'u', ..]) if is_character(after) => 6,
+            (b'\\', _) => 0,
+            _ => 1,
+        };
+        kept.extend_from_slice(&rest[..escape]);
+        rest = &rest[escape.max(1)..];
+    }
+    kept
+}
+
+/// Whether `u` and four digits stand for a character by themselves.
+fn is_character(escape: &[u8]) -> bool {
+    let digits = escape.get(1..5).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+    digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).and_then(char::from_u32).is_some()
 }
