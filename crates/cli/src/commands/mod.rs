@@ -26,18 +26,22 @@ use crate::outside::Outside;
 /// Carries out `command` and returns what the process exits with.
 pub(crate) fn exit_code_of(command: Command, outside: &Outside) -> Result<u8, CommandError> {
     match &command {
-        Command::Run(args) => in_runtime(async |cancelled| run::run(args, outside, cancelled).await),
+        Command::Run(args) => until_cancelled(async |cancelled| run::run(args, outside, cancelled).await),
         // Its signals are the command's, not ecru's.
         Command::Emulate(args) if !args.command.is_empty() => {
-            runtime()?.block_on(emulate::run_around_command(args, outside))
+            in_runtime(async || emulate::run_around_command(args, outside).await)
         }
-        Command::Check(args) => in_runtime(async |cancelled| check::run(args, outside, cancelled).await),
-        Command::Emulate(args) => in_runtime(async |cancelled| emulate::run(args, outside, cancelled).await),
+        Command::Check(args) => until_cancelled(async |cancelled| check::run(args, outside, cancelled).await),
+        Command::Emulate(args) => {
+            until_cancelled(async |cancelled| emulate::run(args, outside, cancelled).await)
+        }
         Command::Explain(args) => explain::run(args, outside),
         Command::Setup(args) => setup::run(args, outside),
         Command::Emit(args) => emit::run(args),
-        Command::Doctor(args) => in_runtime(async |cancelled| doctor::run(args, outside, cancelled).await),
-        Command::Demo(args) => in_runtime(async |cancelled| demo::run(args, outside, cancelled).await),
+        Command::Doctor(args) => {
+            until_cancelled(async |cancelled| doctor::run(args, outside, cancelled).await)
+        }
+        Command::Demo(args) => until_cancelled(async |cancelled| demo::run(args, outside, cancelled).await),
         Command::Token(args) => token::run(args, outside),
         Command::Whoami(args) => whoami::run(args, outside),
         Command::Cache(command) => cache::run(command, outside),
@@ -45,10 +49,20 @@ pub(crate) fn exit_code_of(command: Command, outside: &Outside) -> Result<u8, Co
     }
 }
 
-fn in_runtime(
+/// Does `work`, which is told of the first Ctrl-C or SIGTERM.
+fn until_cancelled(
     work: impl AsyncFnOnce(&CancellationToken) -> Result<u8, CommandError>,
 ) -> Result<u8, CommandError> {
-    runtime()?.block_on(async { work(&cancelled_by_signal()).await })
+    in_runtime(async || work(&cancelled_by_signal()).await)
+}
+
+fn in_runtime(work: impl AsyncFnOnce() -> Result<u8, CommandError>) -> Result<u8, CommandError> {
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(async { work().await });
+    // A look-up of a name cannot be cancelled: its thread is left behind. Dropping the runtime would wait for it, beyond
+    // every deadline and deaf to signals, whose handlers stay.
+    runtime.shutdown_background();
+    outcome
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
@@ -80,4 +94,27 @@ fn cancelled_by_signal() -> CancellationToken {
         std::process::exit(exit_code::INTERRUPTED.into());
     });
     token
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_still_waits_does_not_keep_the_command_from_ending() {
+        let (answer, resolver) = channel::<()>();
+        let (ended, end) = channel();
+        std::thread::spawn(move || {
+            let outcome = in_runtime(async || {
+                drop(tokio::task::spawn_blocking(move || resolver.recv()));
+                Ok(7)
+            });
+            let _ = ended.send(outcome.ok());
+        });
+        assert_eq!(end.recv_timeout(Duration::from_secs(60)), Ok(Some(7)));
+        drop(answer);
+    }
 }

@@ -127,7 +127,7 @@ impl PlannedJob {
     fn spec(&self, engine: &Engine, folder: &Path) -> Result<JobSpec, CommandError> {
         let mounts = settings::mounts(&self.runner);
         let mut spec = spec::job_spec(&self.plan, &mounts, &self.runner.docker, self.timeout);
-        spec.sources = self.project.archive.clone();
+        spec.sources = self.project.archive.clone().ok();
         if self.docker == DockerAccess::Socket {
             let access = docker_access::docker_access(&engine.describe().address, &self.ecru_config, folder)
                 .map_err(|error| {

@@ -1,5 +1,6 @@
 //! What the job finds in `$CI_PROJECT_DIR`: the files of the last commit, as a runner would fetch them.
 
+use std::fmt;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,8 +10,22 @@ use bytes::Bytes;
 /// An archive beyond this is not copied into the job: it would have to be held in memory.
 const MAX_ARCHIVE_BYTES: u64 = 512 * 1024 * 1024;
 
+/// What git says of a failure is read up to here.
+const MAX_COMPLAINT_BYTES: u64 = 4096;
+
+/// Variables by which another repository than that of the folder would be read; git sets them for its hooks
+/// (git-rev-parse(1), `--local-env-vars`).
+const OTHER_REPOSITORY: [&str; 6] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+];
+
 /// The project around a pipeline file, as git knows it.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Project {
     /// The last path component of its folder.
     pub(crate) name: String,
@@ -18,23 +33,48 @@ pub(crate) struct Project {
     pub(crate) commit: Option<String>,
     /// The branch at HEAD.
     pub(crate) branch: Option<String>,
-    /// The files of that commit as a tar archive, if the folder is part of a git repository with a commit.
-    pub(crate) archive: Option<Bytes>,
+    /// The files of that commit as a tar archive, or why there are none.
+    pub(crate) archive: Result<Bytes, NoFiles>,
     /// Whether the folder holds changes that are not in that commit.
     pub(crate) has_uncommitted_changes: bool,
+}
+
+/// Why the job's folder is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NoFiles {
+    /// The folder is in no git repository, or in one without a commit.
+    NoCommit,
+    /// git did not start, with the system's words.
+    NoGit(String),
+    /// git refused, with its own first line.
+    Refused(String),
+    /// They are too much.
+    TooLong,
+    /// They were not asked for.
+    NotAsked,
+}
+
+impl fmt::Display for NoFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCommit => write!(f, "this is not a git repository with a commit"),
+            Self::NoGit(error) => write!(f, "`git` cannot be run ({error})"),
+            Self::Refused(complaint) => write!(f, "git says `{}`", complaint.escape_debug()),
+            Self::TooLong => write!(f, "the last commit is larger than {} MiB", MAX_ARCHIVE_BYTES >> 20),
+            Self::NotAsked => write!(f, "they were not asked for"),
+        }
+    }
 }
 
 impl Project {
     /// What a person should know about the files in the job.
     pub(crate) fn remark(&self) -> Option<String> {
         match (&self.archive, self.has_uncommitted_changes) {
-            (None, _) => {
-                Some("note: not a git repository with a commit, so the job's folder is empty".to_owned())
-            }
-            (Some(_), true) => {
+            (Err(reason), _) => Some(format!("note: the job's folder is empty: {reason}")),
+            (Ok(_), true) => {
                 Some("note: the job sees the last commit; uncommitted changes are not in it".to_owned())
             }
-            (Some(_), false) => None,
+            (Ok(_), false) => None,
         }
     }
 }
@@ -57,37 +97,70 @@ pub(crate) fn described_project(folder: Option<&Path>) -> Project {
     let name =
         folder.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned());
     let text = |arguments: &[&str]| {
-        let output = git(&folder, arguments)?;
-        Some(String::from_utf8_lossy(&output).trim().to_owned())
+        git(&folder, arguments).map(|output| String::from_utf8_lossy(&output).trim().to_owned())
     };
-    let Some(commit) = text(&["rev-parse", "--verify", "--quiet", "HEAD"]) else {
-        return Project { name, ..Project::default() };
-    };
-    Project {
-        name,
-        branch: text(&["rev-parse", "--abbrev-ref", "HEAD"]).filter(|name| name != "HEAD"),
-        archive: None,
-        has_uncommitted_changes: text(&["status", "--porcelain", "--", "."])
-            .is_some_and(|changes| !changes.is_empty()),
-        commit: Some(commit),
+    match text(&["rev-parse", "--verify", "--quiet", "HEAD"]) {
+        Ok(commit) => Project {
+            name,
+            branch: text(&["rev-parse", "--abbrev-ref", "HEAD"]).ok().filter(|name| name != "HEAD"),
+            archive: Err(NoFiles::NotAsked),
+            has_uncommitted_changes: text(&["status", "--porcelain", "--", "."])
+                .is_ok_and(|changes| !changes.is_empty()),
+            commit: Some(commit),
+        },
+        Err(reason) => {
+            Project { name, branch: None, archive: Err(reason), has_uncommitted_changes: false, commit: None }
+        }
     }
 }
 
-/// Standard output of a git command that succeeded, if it is not too long.
-fn git(folder: &Path, arguments: &[&str]) -> Option<Vec<u8>> {
-    let mut process = Command::new("git")
+/// Standard output of a git command that succeeded.
+fn git(folder: &Path, arguments: &[&str]) -> Result<Vec<u8>, NoFiles> {
+    let no_git = |error: std::io::Error| NoFiles::NoGit(error.to_string());
+    let mut command = Command::new("git");
+    OTHER_REPOSITORY.iter().for_each(|name| {
+        command.env_remove(name);
+    });
+    let mut process = command
         .arg("-C")
         .arg(folder)
         .args(arguments)
+        // Its words are told apart below.
+        .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
-        .ok()?;
-    let mut output = Vec::new();
-    let read = process.stdout.take()?.take(MAX_ARCHIVE_BYTES).read_to_end(&mut output);
-    let succeeded = process.wait().ok()?.success();
-    (read.is_ok() && succeeded).then_some(output)
+        .map_err(no_git)?;
+    let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
+    let (output, complaint) = std::thread::scope(|scope| {
+        let complaint = scope.spawn(move || start_of(stderr, MAX_COMPLAINT_BYTES));
+        (start_of(stdout, MAX_ARCHIVE_BYTES + 1), complaint.join().unwrap_or_default())
+    });
+    let succeeded = process.wait().map_err(no_git)?.success();
+    if output.len() as u64 > MAX_ARCHIVE_BYTES {
+        return Err(NoFiles::TooLong);
+    }
+    if succeeded {
+        return Ok(output);
+    }
+    let complaint = String::from_utf8_lossy(&complaint);
+    match complaint.lines().next() {
+        // `rev-parse --quiet` says nothing where there is no commit yet.
+        None => Err(NoFiles::NoCommit),
+        Some(line) if line.contains("not a git repository") => Err(NoFiles::NoCommit),
+        Some(line) => Err(NoFiles::Refused(line.to_owned())),
+    }
+}
+
+/// At most that much of a stream. It is closed then, so that who writes more ends by a signal.
+fn start_of(stream: Option<impl std::io::Read>, limit: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Some(stream) = stream {
+        // What was read until an error is all there is; how the program ended tells the rest.
+        let _ = stream.take(limit).read_to_end(&mut bytes);
+    }
+    bytes
 }
 
 #[cfg(test)]
@@ -107,7 +180,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let project = project_in(Some(folder.path()));
         assert_eq!(project.commit, None);
-        assert_eq!(project.archive, None);
+        assert_eq!(project.archive, Err(NoFiles::NoCommit));
+        let remark = project.remark().unwrap();
+        assert_eq!(remark, "note: the job's folder is empty: this is not a git repository with a commit");
+    }
+
+    #[test]
+    fn what_git_refuses_is_told_in_its_own_words() {
+        let folder = tempfile::tempdir().unwrap();
+        run_git(folder.path(), &["init", "--quiet"]);
+        assert_eq!(project_in(Some(folder.path())).archive, Err(NoFiles::NoCommit));
+        std::fs::write(folder.path().join(".git/config"), "[core\n").unwrap();
+        let project = project_in(Some(folder.path()));
+        let Err(NoFiles::Refused(complaint)) = &project.archive else { panic!("{project:?}") };
+        assert!(complaint.contains("bad config"), "{complaint}");
     }
 
     #[test]
