@@ -3,6 +3,7 @@
 mod children;
 mod classes;
 mod cloud_init;
+mod deny;
 mod engine;
 mod needs;
 mod python;
@@ -44,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         println!("test: going on with static glibc: {obstacle}");
     }
 
-    let mut steps = Steps::new(children, selection);
+    let mut steps = Steps::new(children, selection, !arguments.no_install);
     steps.run(&musl);
     // The engine that was started for them ends here, before the last line.
     let tally = steps.finish();

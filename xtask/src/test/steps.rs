@@ -11,6 +11,7 @@ use anyhow::Result;
 use super::children::Children;
 use super::classes::{self, Class};
 use super::cloud_init;
+use super::deny;
 use super::engine::Engine;
 use super::python;
 use super::selection::Selection;
@@ -31,6 +32,7 @@ enum Outcome {
 pub(super) struct Steps {
     children: Children,
     selection: Selection,
+    may_install: bool,
     /// What the tests find in their environment besides ours.
     environment: Vec<(&'static str, OsString)>,
     /// Why the tests of a class cannot run.
@@ -42,10 +44,11 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    pub(super) fn new(children: Children, selection: Selection) -> Self {
+    pub(super) fn new(children: Children, selection: Selection, may_install: bool) -> Self {
         Self {
             children,
             selection,
+            may_install,
             environment: Vec::new(),
             obstacles: Vec::new(),
             engine: None,
@@ -65,6 +68,11 @@ impl Steps {
         let workspace = self.selection.for_cargo("--workspace");
         let clippy = ["clippy", "--all-targets", "--locked"];
         self.check("clippy", &clippy, workspace.clone(), &["--", "-D", "warnings"]);
+        self.check_documentation(workspace.clone());
+        if self.selection.is_all() {
+            self.check_dependencies();
+            self.check_fuzz_targets();
+        }
 
         let mut builds = true;
         // Tests of these classes run the programs of other crates, too.
@@ -88,6 +96,8 @@ impl Steps {
             println!("test: stopping the engine that was started for the tests");
             drop(engine);
         }
+        // A step that was not run is no better than a test that was not.
+        self.tally.steps_not_run = self.not_run.len();
         for (target, reason, count) in self.tests_not_run() {
             let tests = if count == 1 { "test" } else { "tests" };
             self.not_run.push(format!("{target}: {reason} ({count} {tests})"));
@@ -151,6 +161,35 @@ impl Steps {
         self.obstacles.iter().find(|(of, _)| *of == class).map(|(_, obstacle)| obstacle.as_str())
     }
 
+    /// A link in a comment that leads nowhere is an error.
+    fn check_documentation(&mut self, packages: Vec<String>) {
+        let mut cargo = self.cargo(&["doc", "--no-deps", "--locked"], packages, &[]);
+        cargo.env("RUSTDOCFLAGS", "-D warnings");
+        self.check_command("doc", cargo);
+    }
+
+    /// What deny.toml says of licences, versions and sources. Advisories are not asked for: their list is not everywhere
+    /// in reach, and changes by itself.
+    fn check_dependencies(&mut self) {
+        let mut deny = match deny::program(&self.children, self.may_install) {
+            Ok(program) => outside::command(program),
+            Err(error) => return self.not_run.push(format!("deny: {error:#}")),
+        };
+        deny.current_dir(crate::workspace::root());
+        deny.args(["--offline", "--locked", "check", "bans", "licenses", "sources"]);
+        self.check_command("deny", deny);
+    }
+
+    /// The fuzz targets are a workspace of their own, of which the crates' tests compile the inside only.
+    fn check_fuzz_targets(&mut self) {
+        let manifest = ["--manifest-path", "fuzz/Cargo.toml"];
+        self.check("fmt of the fuzz targets", &["fmt", "--check"], Vec::new(), &manifest);
+        let mut cargo = self.cargo(&["check", "--bins", "--locked"], Vec::new(), &manifest);
+        // What both workspaces depend on in the same way is compiled once.
+        cargo.env("CARGO_TARGET_DIR", crate::workspace::root().join("target"));
+        self.check_command("fuzz targets", cargo);
+    }
+
     fn build_for_musl(&mut self, musl: &Musl) {
         match &musl.obstacle {
             Some(obstacle) => self.not_run.push(format!("build for musl: {obstacle}")),
@@ -194,7 +233,10 @@ impl Steps {
     }
 
     fn check(&mut self, name: &str, before: &[&str], packages: Vec<String>, after: &[&str]) -> Outcome {
-        let command = self.cargo(before, packages, after);
+        self.check_command(name, self.cargo(before, packages, after))
+    }
+
+    fn check_command(&mut self, name: &str, command: Command) -> Outcome {
         let outcome = self.step(name, |children| children.run(command, |_| ()));
         self.count(outcome);
         outcome

@@ -19,6 +19,8 @@ pub(super) struct Tally {
     pub(super) passed: usize,
     pub(super) failed: usize,
     pub(super) ignored: Vec<Ignored>,
+    /// How many steps of a run, such as a build for another platform, could not be tried.
+    pub(super) steps_not_run: usize,
     /// The target whose output is being read; none after its result, so that a test's own output counts nothing.
     target: Option<String>,
 }
@@ -58,7 +60,8 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.ignored.len())
+        let skipped = self.ignored.len() + self.steps_not_run;
+        write!(f, "{} passed, {} failed, {skipped} skipped", self.passed, self.failed)
     }
 }
 
@@ -142,6 +145,12 @@ test result: ok. 0 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; fini
              test fake ... ignored\n",
         );
         assert_eq!(tally.to_string(), "1 passed, 0 failed, 0 skipped");
+    }
+
+    #[test]
+    fn a_step_that_was_not_run_is_skipped() {
+        let tally = Tally { steps_not_run: 2, ..tally(FIRST) };
+        assert_eq!(tally.to_string(), "8 passed, 2 failed, 5 skipped");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Edits of texts that others wrote.
 //!
-//! An edit is a [`Splice`]: a range of bytes and what shall stand there. A parser that knows positions finds the range,
+//! An edit is a `Splice`: a range of bytes and what shall stand there. A parser that knows positions finds the range,
 //! and everything outside it is copied, so that order, spaces, comments and line ends stay because nobody touches them.
 //! A library that writes a document from its tree, such as `toml_edit`, has to be trusted with that for every document.
 //! Each edit reads its result again and refuses to hand out one that says anything else than was meant.
