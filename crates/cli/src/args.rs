@@ -21,7 +21,15 @@ pub use setup::{
 
 /// Private Amazon ECR images in GitLab CI: proves, runs and explains.
 #[derive(Debug, Parser)]
-#[command(name = "ecru", version, max_term_width = 100)]
+#[command(
+    name = "ecru",
+    version,
+    max_term_width = 100,
+    after_help = "A job says `no basic auth credentials`? Where gitlab-runner runs, as root:\n  \
+        ecru doctor --image IMAGE\n\
+        Everything on emulated AWS, with nothing to set up and nothing left behind:\n  \
+        ecru demo"
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -31,22 +39,18 @@ pub struct Cli {
 /// The commands of `ecru`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run one job of a pipeline on this machine's Docker engine, with the credentials a runner would choose
-    Run(RunArgs),
-    /// Check every image that a pipeline uses: does it exist, and may the runner pull it
-    Check(CheckArgs),
-    /// Play Amazon ECR, STS, instance metadata and registries on loopback
-    Emulate(EmulateArgs),
+    /// Say what is wrong with a runner, a job host or a job, and what puts it right
+    Doctor(DoctorArgs),
     /// Say which credentials a runner, a job or a pod would use for an image, and why
     Explain(ExplainArgs),
+    /// Check every image that a pipeline uses: does it exist, and may the runner pull it
+    Check(CheckArgs),
+    /// Run one job of a pipeline on this machine's Docker engine, with the credentials a runner would choose
+    Run(RunArgs),
     /// Put ecru where GitLab Runner needs it: shows the changes as a diff, applies them, takes them back
     Setup(SetupArgs),
     /// Print what is set up elsewhere: DOCKER_AUTH_CONFIG, config.toml, Terraform, Helm values, IAM policies, a CI job
     Emit(EmitArgs),
-    /// Say what is wrong with a runner, a job host or a job, and what puts it right
-    Doctor(DoctorArgs),
-    /// Show the whole story on emulated AWS: two accounts, two regions, three contexts
-    Demo(DemoArgs),
     /// Print a registry's password, for docker login, config.json or a CI/CD variable
     Token(TokenArgs),
     /// Say which AWS identity is used, for a registry or in general, and what chose it
@@ -54,6 +58,14 @@ pub enum Command {
     /// Look at the token cache, or empty it
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// Show the whole story on emulated AWS: two accounts, two regions, three contexts
+    Demo(DemoArgs),
+    /// Play Amazon ECR, STS, instance metadata and registries on loopback
+    Emulate(EmulateArgs),
+    /// Print the completions for a shell
+    Completions(CompletionsArgs),
+    /// Write the manual pages of all commands into a folder
+    Man(ManArgs),
     /// What the demo's own images run; not for people
     #[command(hide = true)]
     DemoGuest(GuestArgs),
@@ -61,6 +73,9 @@ pub enum Command {
 
 /// `ecru run`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: that of the script; 80 to 87 where the job could not be run (docs/EXIT_CODES.md)."
+)]
 pub struct RunArgs {
     /// The job's name in the pipeline file
     pub job: String,
@@ -92,6 +107,9 @@ pub struct RunArgs {
 
 /// `ecru check`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 every image can be had or could not be checked, 1 one cannot, 80 a file is wrong."
+)]
 pub struct CheckArgs {
     /// The pipeline file
     #[arg(value_name = "FILE", default_value = ".gitlab-ci.yml")]
@@ -196,8 +214,8 @@ pub struct ExplainArgs {
     #[arg(long)]
     pub reveal: bool,
     /// How the answer is printed
-    #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]
-    pub format: ExplainFormat,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub format: ReportFormat,
 }
 
 /// Who pulls an image.
@@ -211,17 +229,21 @@ pub enum PullContext {
     Kubernetes,
 }
 
-/// How an explanation is printed.
+/// How an answer is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExplainFormat {
+pub enum ReportFormat {
     /// For people.
     Text,
-    /// For programs: stable, see docs/EXPLAIN.md.
+    /// One JSON object, for programs; its members are stable.
     Json,
 }
 
 /// `ecru emulate`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 it was stopped, 88 it could not start, 89 variables of a real AWS identity are set; after `--`, that of the \
+    command."
+)]
 pub struct EmulateArgs {
     /// Port of the AWS APIs, the instance metadata and the first registry; 0 takes any free one
     #[arg(long, value_name = "PORT", default_value_t = 5000)]
@@ -260,9 +282,9 @@ pub struct EmulateArgs {
     /// Start even where variables of a real AWS identity are set
     #[arg(long)]
     pub force: bool,
-    /// Print addresses and variables as one JSON object
-    #[arg(long, conflicts_with = "command")]
-    pub json: bool,
+    /// How addresses and variables are printed
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text, conflicts_with = "command")]
+    pub format: ReportFormat,
     /// Run this command on emulated AWS, with that identity and no other, and end with it
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
@@ -363,8 +385,31 @@ pub enum GuestRole {
     },
 }
 
+/// `ecru completions`
+#[derive(Debug, Args)]
+#[command(after_help = "For this shell only: `source <(ecru completions bash)`. For good, bash reads \
+    ~/.local/share/bash-completion/completions/ecru, zsh `_ecru` in a folder of its $fpath, and fish \
+    ~/.config/fish/completions/ecru.fish.")]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// `ecru man`
+#[derive(Debug, Args)]
+#[command(after_help = "`ecru man ~/.local/share/man/man1`, and then `man ecru-doctor`.")]
+pub struct ManArgs {
+    /// The folder, which is made where it is missing
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+}
+
 /// `ecru token`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 there is one, 90 AWS gave none, 91 this is no registry of Amazon ECR, 92 the policy of this machine \
+    forbids it."
+)]
 pub struct TokenArgs {
     /// The registry, such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com, or an alias of ecru's configuration
     pub registry: String,
@@ -390,12 +435,16 @@ pub enum TokenFormat {
 
 /// `ecru whoami`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 there is one, 90 none was found or AWS refuses it, 91 this is no registry of Amazon ECR, 92 the policy of \
+    this machine forbids it."
+)]
 pub struct WhoamiArgs {
     /// The registry that the identity is used for (that of no registry in particular, if not given)
     pub registry: Option<String>,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
+    /// How the answer is printed
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub format: ReportFormat,
 }
 
 /// The commands of `ecru cache`.
@@ -410,9 +459,9 @@ pub enum CacheCommand {
 /// `ecru cache list`
 #[derive(Debug, Args)]
 pub struct CacheListArgs {
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
+    /// How the answer is printed
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub format: ReportFormat,
 }
 
 /// `ecru cache clear`
@@ -420,4 +469,18 @@ pub struct CacheListArgs {
 pub struct CacheClearArgs {
     /// The registry whose tokens are forgotten, with all others of its region, which they open too (all, if not given)
     pub registry: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_of_commands_is_what_the_program_has() {
+        let options = clap_markdown::MarkdownOptions::new().show_footer(false).show_table_of_contents(true);
+        let text = clap_markdown::help_markdown_custom::<Cli>(&options);
+        // The page has a headline of its own.
+        let (_, text) = text.split_once("\n\n").unwrap();
+        ecru_testkit::assert_generated("docs/COMMANDS.md", "commands", text);
+    }
 }

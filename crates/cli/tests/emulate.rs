@@ -70,9 +70,10 @@ fn real_identities_are_not_shadowed() {
 #[test]
 fn force_and_the_emulators_own_keys_are_let_through() {
     let sandbox = Sandbox::new();
-    for (arguments, key) in
-        [(&["--json", "--force"][..], "AKIAIOSFODNN7EXAMPLE"), (&["--json"], "AKIAECRUEMULATOR0000")]
-    {
+    for (arguments, key) in [
+        (&["--format", "json", "--force"][..], "AKIAIOSFODNN7EXAMPLE"),
+        (&["--format", "json"], "AKIAECRUEMULATOR0000"),
+    ] {
         let mut command = emulate(&sandbox, arguments);
         command.env("AWS_ACCESS_KEY_ID", key);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
@@ -99,7 +100,8 @@ fn faults_are_read_from_the_command_line() {
 #[test]
 fn the_control_address_tells_and_stops() {
     let sandbox = Sandbox::new();
-    let mut command = emulate(&sandbox, &["--json", "--control", "--fault", "registry:Ping=status:503"]);
+    let mut command =
+        emulate(&sandbox, &["--format", "json", "--control", "--fault", "registry:Ping=status:503"]);
     let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -102,7 +102,7 @@ fn who_it_is() {
     stage.shows("whoami_instance", &[], &["whoami"]);
     stage.shows("whoami_without_a_token", &[], &["whoami", VIRGINIA]);
     stage.stdout(&["token", VIRGINIA]);
-    stage.shows("whoami_with_a_token", &[], &["whoami", VIRGINIA, "--json"]);
+    stage.shows("whoami_with_a_token", &[], &["whoami", VIRGINIA, "--format", "json"]);
     let role = [("ECRU_ROLE_ARN", "arn:aws:iam::000000000001:role/pull")];
     stage.shows("whoami_role", &role, &["whoami", "registry.example:5000"]);
 }
@@ -129,12 +129,12 @@ fn the_cache_is_listed_and_emptied() {
     stage.stdout(&["token", VIRGINIA]);
     stage.stdout(&["token", IRELAND]);
     stage.shows("cache_list", &[], &["cache", "list"]);
-    assert_no_leak(stage.stdout(&["cache", "list", "--json"]), &[MARKER]);
+    assert_no_leak(stage.stdout(&["cache", "list", "--format", "json"]), &[MARKER]);
 
     // Another account's registry in the region is opened by the same token.
     let neighbour = "000000000007.dkr.ecr.eu-west-1.amazonaws.com";
     stage.shows("cache_clear_a_region", &[], &["cache", "clear", neighbour]);
-    let left: Value = serde_json::from_str(&stage.stdout(&["cache", "list", "--json"])).unwrap();
+    let left: Value = serde_json::from_str(&stage.stdout(&["cache", "list", "--format", "json"])).unwrap();
     let hosts: Vec<&Value> =
         left["entries"].as_array().unwrap().iter().map(|entry| &entry["registry"]).collect();
     assert_eq!(hosts, [VIRGINIA]);

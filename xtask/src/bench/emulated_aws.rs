@@ -45,7 +45,7 @@ impl EmulatedAws {
     /// As above.
     pub(super) fn start_with(ecru: &Path, arguments: &[&str]) -> Result<Self> {
         let mut child = outside::command(ecru)
-            .args(["emulate", "--port", "0", "--json"])
+            .args(["emulate", "--port", "0", "--format", "json"])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -56,7 +56,7 @@ impl EmulatedAws {
         let (environment, metadata_endpoint) = (Vec::new(), String::new());
         let mut emulator = Self { child, environment, announced: Value::Null, metadata_endpoint };
         emulator.announced =
-            first_json(stdout.context("it has no stdout")?).context("`ecru emulate --json`")?;
+            first_json(stdout.context("it has no stdout")?).context("`ecru emulate --format json`")?;
         collect_variables(&emulator.announced, &mut emulator.environment);
         emulator.metadata_endpoint = emulator.variable(METADATA_ENDPOINT)?.to_owned();
         let keys = emulator.instance_keys().context("the emulated instance metadata")?;

@@ -33,7 +33,7 @@ struct Part {
     tests: &'static str,
 }
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     Part {
         page: "docs/HELPER.md (configuration)",
         package: "ecru-ecr",
@@ -53,6 +53,12 @@ const PARTS: [Part; 5] = [
         tests: "the_table_of_differences",
     },
     Part { page: "docs/DOCTOR.md", package: "ecru-cli", program: &["--test", "doctor"], tests: "page::" },
+    Part {
+        page: "docs/COMMANDS.md",
+        package: "ecru-cli",
+        program: &["--lib"],
+        tests: "args::tests::the_page",
+    },
     Part { page: "docs/EXIT_CODES.md", package: "ecru-cli", program: &["--lib"], tests: "exit_code" },
 ];
 

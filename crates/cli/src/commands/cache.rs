@@ -7,7 +7,7 @@ use ecru_ecr::cache::{DirectoryError, Inventory, Kept};
 use ecru_ecr::clock::system_time;
 use serde_json::{Value, json};
 
-use crate::args::{CacheClearArgs, CacheCommand, CacheListArgs};
+use crate::args::{CacheClearArgs, CacheCommand, CacheListArgs, ReportFormat};
 use crate::ecr_access::{EcrAccess, timestamp};
 use crate::error::CommandError;
 use crate::exit_code;
@@ -37,7 +37,7 @@ pub(super) fn run(command: &CacheCommand, outside: &Outside) -> Result<u8, Comma
 fn listed(inventory: &Inventory, args: &CacheListArgs) -> Result<String, CommandError> {
     let entries = inventory.entries().map_err(|error| unusable(&error))?;
     let path = inventory.path().display();
-    if args.json {
+    if args.format == ReportFormat::Json {
         let entries: Vec<Value> = entries.iter().map(in_json).collect();
         return Ok(format!("{}\n", json!({ "directory": path.to_string(), "entries": entries })));
     }

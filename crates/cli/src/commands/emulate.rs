@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::emulate_around::{self, identity_variables};
 use super::emulate_identity;
-use crate::args::EmulateArgs;
+use crate::args::{EmulateArgs, ReportFormat};
 use crate::error::CommandError;
 use crate::example_images::rootfs::Ingredients;
 use crate::example_images::{job_image, service_image};
@@ -31,7 +31,7 @@ pub(super) async fn run(
     let temporary = temporary_folder()?;
     let stage = start(args, outside, temporary.path(), &screen).await?;
     let variables = client_variables(&stage, args, temporary.path())?;
-    if args.json {
+    if args.format == ReportFormat::Json {
         screen.print(&json(&stage, variables));
     } else {
         for line in lines(&stage, &variables, emulate_identity::remark(args.identity)) {

@@ -2,6 +2,7 @@
 
 mod cache;
 mod check;
+mod completions;
 pub(crate) mod demo_guest;
 mod doctor;
 mod emit;
@@ -9,6 +10,7 @@ mod emulate;
 mod emulate_around;
 mod emulate_identity;
 mod explain;
+mod man;
 mod run;
 mod setup;
 mod token;
@@ -45,6 +47,8 @@ pub(crate) fn exit_code_of(command: Command, outside: &Outside) -> Result<u8, Co
         Command::Token(args) => token::run(args, outside),
         Command::Whoami(args) => whoami::run(args, outside),
         Command::Cache(command) => cache::run(command, outside),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
         Command::DemoGuest(args) => demo_guest::run(&args.role, outside),
     }
 }

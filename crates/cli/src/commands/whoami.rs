@@ -10,7 +10,7 @@ use ecru_ecr::mint::Caller;
 use ecru_ecr::registry::Registry;
 use serde_json::json;
 
-use crate::args::WhoamiArgs;
+use crate::args::{ReportFormat, WhoamiArgs};
 use crate::ecr_access::{Asked, EcrAccess, timestamp, token_error};
 use crate::error::CommandError;
 use crate::exit_code;
@@ -33,7 +33,10 @@ pub(super) fn run(args: &WhoamiArgs, outside: &Outside) -> Result<u8, CommandErr
     let kept = registry.as_ref().and_then(|registry| access.cache(&choice.selection)?.kept(registry).ok()?);
     let tried = caller.from.map(|found| choice.selection.tried_before(found, &ecr.environment));
     let whoami = Whoami { registry, choice, caller, tried: tried.unwrap_or_default(), kept };
-    let text = if args.json { whoami.json() } else { printable(&whoami.text()) };
+    let text = match args.format {
+        ReportFormat::Text => printable(&whoami.text()),
+        ReportFormat::Json => whoami.json(),
+    };
     std::io::stdout().write_all(text.as_bytes()).map_err(|error| {
         CommandError::new(exit_code::NO_TOKEN, format!("the answer could not be written: {error}"))
     })?;

@@ -82,7 +82,10 @@ impl Stage {
     /// What `ecru whoami` says of the identity for the default registry.
     pub(crate) fn whoami(&self) -> serde_json::Value {
         let mut command = self.command("ecru", "ecru");
-        let output = command.args(["whoami", &self.registry, "--json"]).output().expect("the program starts");
+        let output = command
+            .args(["whoami", &self.registry, "--format", "json"])
+            .output()
+            .expect("the program starts");
         serde_json::from_slice(&output.stdout).expect("an answer")
     }
 

@@ -32,7 +32,7 @@ impl Stage {
         let before = inventory();
         let sandbox = Sandbox::new();
         let mut emulator = Command::new(ECRU)
-            .args(["emulate", "--json", "--port", "0", "--example-images"])
+            .args(["emulate", "--format", "json", "--port", "0", "--example-images"])
             .args(arguments)
             .env_clear()
             .envs(sandbox.environment())

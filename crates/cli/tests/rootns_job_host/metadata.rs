@@ -29,7 +29,7 @@ impl Metadata {
         sandbox.command("bash").args(NETWORK).assert().success();
         let mut emulator = Command::new("ip")
             .args(["netns", "exec", "metadata", env!("CARGO_BIN_EXE_ecru")])
-            .args(["emulate", "--json", "--port", "80"])
+            .args(["emulate", "--format", "json", "--port", "80"])
             .env_clear()
             .envs(sandbox.environment())
             .stdin(Stdio::null())

@@ -10,7 +10,7 @@ mod wording;
 
 use std::io::Write as _;
 
-use crate::args::{ExplainArgs, ExplainFormat};
+use crate::args::{ExplainArgs, ReportFormat};
 use crate::error::CommandError;
 use crate::exit_code;
 use crate::outside::Outside;
@@ -27,8 +27,8 @@ pub(super) fn run(args: &ExplainArgs, outside: &Outside) -> Result<u8, CommandEr
         recorded::add_note(&mut explanation, failure);
     }
     let shown = match args.format {
-        ExplainFormat::Json => format!("{:#}\n", json::document(&explanation, args.reveal)),
-        ExplainFormat::Text => printable(&text::page(&explanation, args.reveal)),
+        ReportFormat::Json => format!("{:#}\n", json::document(&explanation, args.reveal)),
+        ReportFormat::Text => printable(&text::page(&explanation, args.reveal)),
     };
     // A reader that went away has seen what it wanted.
     let _ = std::io::stdout().write_all(shown.as_bytes());
