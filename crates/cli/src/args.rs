@@ -85,7 +85,7 @@ pub struct RunArgs {
     /// The runner's config.toml: its environment, default image, volumes and pull policy are applied
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Which `[[runners]]` of the config.toml (its first, if not given)
+    /// Which `[[runners]]` of the config.toml (its only one, if not given)
     #[arg(long, value_name = "NAME", requires = "config")]
     pub runner: Option<String>,
     /// The home directory whose `.docker/config.json` the runner reads (yours, if not given)
@@ -120,10 +120,10 @@ pub struct CheckArgs {
     /// The project's top folder, where the paths of `include:local` start (the pipeline file's folder, if not given)
     #[arg(long, value_name = "DIR")]
     pub project: Option<PathBuf>,
-    /// The runner's config.toml: its environment, default image and services are applied
+    /// The runner's config.toml: its executor, environment, default image and services are applied
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Which `[[runners]]` of the config.toml (its first, if not given)
+    /// Which `[[runners]]` of the config.toml (its only one, if not given)
     #[arg(long, value_name = "NAME", requires = "config")]
     pub runner: Option<String>,
     /// The home directory whose `.docker/config.json` the runner reads (yours, if not given)
@@ -186,7 +186,7 @@ pub struct ExplainArgs {
     /// The home directory with `.docker/config.json` and `.dockercfg` (yours, if not given)
     #[arg(long, value_name = "DIR")]
     pub home: Option<PathBuf>,
-    /// The runner's config.toml, for the DOCKER_AUTH_CONFIG in its `environment`
+    /// The runner's config.toml, for its executor and the DOCKER_AUTH_CONFIG in its `environment`
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Which `[[runners]]` of the config.toml (its only one, if not given)
@@ -201,9 +201,9 @@ pub struct ExplainArgs {
     /// Take `allowed_docker_credential_helpers` of GitLab Runner 19.4 to permit the job's helpers
     #[arg(long)]
     pub helpers_allowed: bool,
-    /// Who pulls
-    #[arg(long, value_enum, default_value_t = PullContext::Runner)]
-    pub context: PullContext,
+    /// Who pulls (as the executor in --config has it; the runner's docker executors, without one)
+    #[arg(long, value_enum)]
+    pub context: Option<PullContext>,
     /// The version of the docker command, for `--context job` (28.3 or newer, if not given)
     #[arg(long, value_name = "VERSION")]
     pub docker_version: Option<String>,

@@ -69,6 +69,29 @@ pub fn assign_names(wanted: impl IntoIterator<Item = Vec<String>>) -> Vec<Assign
     assigned.collect()
 }
 
+/// The names that a service gets in a pod: those that are names of DNS, whatever other services are called
+/// (`executors/kubernetes/host_aliases.go`, `createServicesHostAlias`). All services share the pod's one address.
+pub fn names_in_pod(wanted: Vec<String>) -> AssignedNames {
+    let mut names: Vec<String> = Vec::new();
+    for name in wanted.into_iter().filter(|name| is_dns_name(name)) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    AssignedNames { names, taken: Vec::new() }
+}
+
+/// A subdomain by RFC 1123, as Kubernetes wants it.
+fn is_dns_name(name: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_label = |label: &str| {
+        let ends = [label.bytes().next(), label.bytes().next_back()];
+        label.bytes().all(|byte| is_word(byte) || byte == b'-')
+            && ends.into_iter().all(|end| end.is_some_and(is_word))
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
+}
+
 fn without_port(name: &str) -> String {
     let (registry, path) = match name.find('/') {
         Some(slash) => name.split_at(slash),
@@ -101,6 +124,20 @@ mod tests {
     fn aliases_are_separated_by_spaces_and_commas() {
         let aliases: Vec<&str> = explicit_aliases(" db,cache  main,\tx ").collect();
         assert_eq!(aliases, ["db", "cache", "main", "x"]);
+    }
+
+    #[test]
+    fn a_pod_takes_names_of_dns_only() {
+        for (name, is_name) in [
+            ("db", true),
+            ("1.ecr.example-team-db", true),
+            ("a__b", false),
+            ("A", false),
+            ("-a", false),
+            ("a.", false),
+        ] {
+            assert_eq!(names_in_pod(vec![name.to_owned()]).names.len(), usize::from(is_name), "{name}");
+        }
     }
 
     #[test]

@@ -240,8 +240,8 @@ fn wrong_values_are_named_with_line_and_column() {
         ),
         ("job: {variables: [a], script: x}", "line 1, column 18: `variables` of job `job` must be a mapping"),
         (
-            "job: {variables: {A: true}, script: x}",
-            "line 1, column 22: variable `A` must be a text, a number",
+            "job: {variables: {A: [x]}, script: x}",
+            "line 1, column 22: variable `A` must be a text, a number, `true`, `false`, or a mapping",
         ),
         (
             "job: {variables: {A: {values: x}}, script: x}",

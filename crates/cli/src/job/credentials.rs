@@ -9,9 +9,11 @@ use ecru_docker::credential_helper::invoke::{Caller, Completed, InvokeError};
 use ecru_docker::credential_helper::message::{PROGRAM_PREFIX, Verb};
 use ecru_doctor::helper_runs::{HELPER_DEADLINE, answer_of};
 use ecru_executor::{CredentialLookup, LookupFuture, RegistryCredential};
+use ecru_gitlab::config_toml::{Puller, RunnerConfig};
+use ecru_gitlab::kubelet;
 use ecru_gitlab::registry_auth::{
     self, CredentialHelpers, FileContent, HOME_FILES, HelperAnswer, HelperCall, HelperExit, HelperVerb,
-    HomeFile, Inputs, Outcome, Resolution, StdoutClass,
+    HomeFile, Inputs, Outcome, Resolution, Runner, StdoutClass,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -29,6 +31,8 @@ pub(crate) struct RunnerSources {
     docker_auth_config: Option<SecretString>,
     home_files: Vec<HomeFile>,
     helpers: Caller,
+    /// The runner, if kubelets pull for it.
+    pods_of: Option<Runner>,
     /// A folder with a helper of ours, for a machine where ecru is tried before it is installed.
     stand_in: Option<PathBuf>,
 }
@@ -47,7 +51,15 @@ impl RunnerSources {
             environment: outside.variables(),
             deadline: HELPER_DEADLINE,
         };
-        Self { docker_auth_config, home_files, helpers, stand_in: None }
+        Self { docker_auth_config, home_files, helpers, pods_of: None, stand_in: None }
+    }
+
+    /// The same, used as the executor of `runner` uses them.
+    pub(crate) fn used_by(mut self, runner: &RunnerConfig) -> Self {
+        let withholds_pull_secret = runner.kubernetes.use_service_account_image_pull_secrets;
+        let of_pods = Runner { withholds_pull_secret, ..Runner::default() };
+        self.pods_of = (runner.puller() == Puller::Kubelet).then_some(of_pods);
+        self
     }
 
     /// The same; where PATH has no `docker-credential-ecr-login`, the one in `folder` stands in for it.
@@ -69,9 +81,13 @@ impl RunnerSources {
     pub(crate) fn resolve_all(&self, images: &[String]) -> Vec<Resolved> {
         let processes = Processes { sources: self, remarks: Vec::new(), stood_in: false };
         let mut helpers = Remembering { processes, answers: HashMap::new() };
-        let resolve = |image: &String| registry_auth::resolve(image, &self.inputs(), &mut helpers);
+        let resolve = |image: &String| match &self.pods_of {
+            Some(runner) => kubelet::resolve_as(runner, image, &self.inputs(), &mut helpers).resolution,
+            None => registry_auth::resolve(image, &self.inputs(), &mut helpers),
+        };
         let resolutions: Vec<Resolution> = images.iter().map(resolve).collect();
-        let Processes { remarks, stood_in, .. } = helpers.processes;
+        let Processes { mut remarks, stood_in, .. } = helpers.processes;
+        remarks.extend(self.pods_of.iter().flat_map(remarks_of_pods));
         let resolved = |resolution| Resolved { resolution, remarks: remarks.clone(), stood_in };
         resolutions.into_iter().map(resolved).collect()
     }
@@ -83,6 +99,15 @@ impl RunnerSources {
             job_credentials: &[],
         }
     }
+}
+
+/// What a pod may have besides, or does not get.
+fn remarks_of_pods(runner: &Runner) -> Vec<Obstacle> {
+    let withheld = runner
+        .withholds_pull_secret
+        .then_some("`use_service_account_image_pull_secrets` keeps the runner's credentials from its pods");
+    let unseen = "the runner's `image_pull_secrets` and the node's own credential provider are not seen here";
+    withheld.into_iter().chain([unseen]).map(|cause| Obstacle::Cause(cause.to_owned())).collect()
 }
 
 /// A decision, and what helpers said beside their answers.

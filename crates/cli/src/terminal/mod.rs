@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
+use ecru_docker::credential_helper::serve::steers_a_terminal;
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 
 /// The terminal: results on standard output, notes and progress bars on standard error.
@@ -152,11 +153,25 @@ fn pull_style() -> ProgressStyle {
 
 /// `text` with control characters escaped: image names and engine messages come from elsewhere.
 pub(crate) fn printable(text: &str) -> String {
+    escaped(text, |character| character.escape_default().to_string())
+}
+
+/// The same of a JSON document, which stays one: what is escaped stands in its texts.
+pub(crate) fn printable_json(document: &str) -> String {
+    escaped(document, |character| format!("\\u{:04x}", u32::from(character)))
+}
+
+/// The same of an XML document.
+pub(crate) fn printable_xml(document: &str) -> String {
+    escaped(document, |character| format!("&#x{:x};", u32::from(character)))
+}
+
+fn escaped(text: &str, escape: impl Fn(char) -> String) -> String {
     let mut printable = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
             '\n' | '\t' => printable.push(character),
-            other if other.is_control() => printable.extend(other.escape_default()),
+            other if steers_a_terminal(other) => printable.push_str(&escape(other)),
             other => printable.push(other),
         }
     }
@@ -170,5 +185,15 @@ mod tests {
     #[test]
     fn control_characters_from_outside_are_shown_not_obeyed() {
         assert_eq!(printable("a\u{1b}[31mb\rc\td"), "a\\u{1b}[31mb\\rc\td");
+        assert_eq!(printable("a\u{202e}b\u{2066}c\u{e9}"), "a\\u{202e}b\\u{2066}c\u{e9}");
+    }
+
+    #[test]
+    fn documents_stay_what_they_are() {
+        let text = "a\u{202e}b\u{85}c\u{7f}\u{e9}";
+        let json = printable_json(&serde_json::json!({ "name": text }).to_string());
+        assert_eq!(json, "{\"name\":\"a\\u202eb\\u0085c\\u007f\u{e9}\"}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["name"], text);
+        assert_eq!(printable_xml("<a>\n\u{202e}</a>"), "<a>\n&#x202e;</a>");
     }
 }

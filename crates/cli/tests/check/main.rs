@@ -4,7 +4,9 @@
 #![expect(clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod causes;
+mod executors;
 mod forms;
+mod mistakes;
 mod proxy;
 mod service_names;
 mod stage;

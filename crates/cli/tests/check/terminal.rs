@@ -56,7 +56,7 @@ async fn progress_is_drawn_on_a_terminal_and_nowhere_else() {
     let stage = Stage::new().await;
     stage.write("p.yml", &format!("{STORE}\na: {{image: '{}/team/app:1', script: [x]}}\n", stage.registry));
     let drawn = seen(&stage, &["p.yml"]);
-    assert!(drawn.stdout.contains("1 jobs, 1 images: 1 ok, 0 failed"), "{}", drawn.stdout);
+    assert!(drawn.stdout.contains("1 job, 1 image: 1 ok, 0 failed"), "{}", drawn.stdout);
     for part in ["choosing credentials", "asking registries", "0/1"] {
         assert!(drawn.terminal.contains(part), "no {part} in {:?}", drawn.terminal);
         assert!(!drawn.stdout.contains(part), "{}", drawn.stdout);

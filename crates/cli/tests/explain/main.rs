@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod contexts;
+mod executors;
 mod pages;
 mod program;
 mod recorded;

@@ -238,16 +238,25 @@ impl Voice<'_> {
     }
 }
 
+/// Whether `character` is obeyed rather than shown: a control character, a separator of lines, or one that turns the
+/// direction of what follows, so that a text reads as another one (Unicode Technical Report 36, "Bidirectional Text
+/// Spoofing").
+#[must_use]
+pub fn steers_a_terminal(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// `text` with control characters escaped, so that a message that quotes outside input stays one line and cannot
 /// steer a terminal.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(char::is_control) {
+    if !text.chars().any(steers_a_terminal) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 8);
     for character in text.chars() {
-        if character.is_control() {
+        if steers_a_terminal(character) {
             escaped.extend(character.escape_default());
         } else {
             escaped.push(character);

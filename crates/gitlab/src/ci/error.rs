@@ -1,4 +1,4 @@
-//! What can be wrong with a pipeline, and what is worth a warning.
+//! What can be wrong with a pipeline.
 
 use crate::position::Position;
 use crate::yaml::{Node, YamlError, YamlProblem};
@@ -44,9 +44,6 @@ pub enum IncludeProblem {
     /// It cannot be read.
     #[error(transparent)]
     File(FileProblem),
-    /// The pattern matches nothing.
-    #[error("no file of the project matches the pattern")]
-    NoMatch,
     /// Its name has another ending than GitLab takes.
     #[error("its name must end in `.yml` or `.yaml`")]
     Extension,
@@ -62,6 +59,13 @@ pub enum IncludeProblem {
     /// There are too many.
     #[error("more than {MAX_INCLUDES} files are included")]
     TooMany,
+}
+
+impl IncludeProblem {
+    /// Whether there is nothing to include, and nothing wrong with what there is.
+    pub(super) fn is_absence(&self) -> bool {
+        matches!(self, Self::File(FileProblem::NotFound) | Self::Empty)
+    }
 }
 
 impl PipelineError {
@@ -86,9 +90,6 @@ impl PipelineError {
             Self::Invalid(error) => error.hint(),
             Self::Include { problem: IncludeProblem::File(FileProblem::NotFound), .. } => {
                 Some("paths start at the top folder of the project, whichever file they stand in".into())
-            }
-            Self::Include { problem: IncludeProblem::NoMatch, .. } => {
-                Some("`*` means anything but a slash, and `**` anything".into())
             }
             Self::Include { .. } => None,
             Self::Empty | Self::NotMapping { .. } => Some(
@@ -166,17 +167,15 @@ impl JobError {
 }
 
 fn hint_for_unknown(similar: Option<&str>, available: &[String], has_include: bool) -> String {
-    let listed = available.iter().take(MAX_LISTED_NAMES).map(|name| format!("`{name}`"));
     let mut hint = match similar {
         Some(similar) => format!("did you mean `{similar}`? "),
         None => String::new(),
     };
-    match available.len() {
-        0 => hint.push_str("the file has no job"),
-        1..=MAX_LISTED_NAMES => hint.push_str("the jobs are "),
-        _ => hint.push_str("some of the jobs are "),
+    match available {
+        [] => hint.push_str("the file has no job"),
+        [only] => hint.push_str(&format!("the only job is `{only}`")),
+        _ => hint.push_str(&format!("the jobs are {}", listed(available))),
     }
-    hint.push_str(&listed.collect::<Vec<_>>().join(", "));
     if has_include {
         hint.push_str("; files under `include` are not read");
     }
@@ -305,67 +304,12 @@ impl CiError {
     }
 }
 
-/// Something that GitLab accepts or does, but that makes a local run differ or is probably a mistake.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{position}: {kind}")]
-pub struct CiWarning {
-    /// Where it is.
-    pub position: Position,
-    /// What it is.
-    pub kind: CiWarningKind,
-}
-
-impl CiWarning {
-    /// Whether it says that `keyword` of a job is not followed.
-    pub(crate) fn is_about(&self, keyword: &str) -> bool {
-        matches!(&self.kind, CiWarningKind::KeywordNotFollowed { keyword: other, .. } if *other == keyword)
+/// The first of `names` for a message.
+pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    let mut names = names.into_iter();
+    let first: Vec<String> = names.by_ref().take(MAX_LISTED_NAMES).map(|name| format!("`{name}`")).collect();
+    match names.count() {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
     }
-}
-
-/// What a warning is about.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CiWarningKind {
-    /// A key stands twice in one mapping.
-    #[error("`{key}` stands twice, and GitLab keeps only the last")]
-    RepeatedKey {
-        /// The key.
-        key: String,
-    },
-    /// Other files are included.
-    #[error("`include` is not read: what these files define is missing here")]
-    IncludeNotRead,
-    /// A file is included that only GitLab can read.
-    #[error("`include:{keyword}` `{name}` is not read: what it defines is missing here")]
-    IncludedElsewhere {
-        /// `project`, `remote`, `template`, `component` or `artifact`.
-        keyword: &'static str,
-        /// What is included.
-        name: String,
-    },
-    /// The path of an included file depends on a variable that is not known.
-    #[error("`include:local` `{path}` is not read: a variable in it is not known here")]
-    IncludedByVariable {
-        /// The path as written.
-        path: String,
-    },
-    /// `include` has rules.
-    #[error("`rules` of this `include` are not evaluated: the file is read whatever they say")]
-    IncludeRules,
-    /// `include` has inputs.
-    #[error("`inputs` of this `include` are not evaluated: `$[[ inputs.… ]]` stays as it is")]
-    IncludeInputs,
-    /// The file has inputs.
-    #[error("`spec` is not read: `$[[ inputs.… ]]` stays as it is")]
-    InputsNotRead,
-    /// A keyword changes how GitLab runs the job, but is not followed here.
-    #[error("`{keyword}` of job `{job}` is not followed: {effect}")]
-    KeywordNotFollowed {
-        /// The keyword.
-        keyword: &'static str,
-        /// The job.
-        job: String,
-        /// What is missing.
-        effect: &'static str,
-    },
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::MAX_NESTING;
-use super::error::{CiError, CiProblem, CiWarning, CiWarningKind, JobError};
+use super::error::{CiError, CiProblem, JobError};
 use super::image::{self, Image, Service};
 use super::matrix::{self, Parallel};
 use super::read;
 use super::refer::Referrer;
+use super::warning::{CiWarning, CiWarningKind};
 use crate::position::Position;
 use crate::variables::Variable;
 use crate::yaml::{Node, Plain};
@@ -39,7 +40,8 @@ pub struct Job {
     pub parallel: Parallel,
     /// The names of the variables in which GitLab gives it ID tokens.
     pub id_tokens: Vec<String>,
-    /// The names of variables that `rules` of the job or of the workflow may set, which are not evaluated.
+    /// The names of variables that `rules`, which are not evaluated, may give other values than `variables` has: those
+    /// of the job's own rules, and those of the workflow's where the job inherits the name and does not set it itself.
     pub variables_of_rules: Vec<String>,
     /// Where its name stands in the pipeline.
     pub position: Position,
@@ -78,6 +80,8 @@ pub(super) fn read_job(name: &str, node: &Node, referrer: &mut Referrer<'_>) -> 
         None if steps.is_some() => Vec::new(),
         None => return Err(CiError::new(node.position, CiProblem::NoScript { job: name.to_owned() }).into()),
     };
+    let parallel =
+        node.member("parallel").map(|node| matrix::parallel(node)).transpose()?.unwrap_or_default();
     let stage = node.member("stage").map(|stage| read::text(stage, "`stage`"));
     Ok(Job {
         name: name.to_owned(),
@@ -89,9 +93,9 @@ pub(super) fn read_job(name: &str, node: &Node, referrer: &mut Referrer<'_>) -> 
         script,
         steps,
         after_script: commands("after_script")?,
-        parallel: node.member("parallel").map(|node| matrix::parallel(node)).transpose()?.unwrap_or_default(),
+        variables_of_rules: variables_of_rules(node, &parallel, referrer)?,
+        parallel,
         id_tokens: value(ID_TOKENS).map_or_else(Vec::new, |node| keys_of(node)),
-        variables_of_rules: variables_of_rules(node, referrer)?,
         position: node.position,
         warnings: warnings(name, node),
     })
@@ -105,7 +109,7 @@ struct Defaults {
 }
 
 /// The keywords that are read and may have a default.
-const WITH_DEFAULT: [&str; 4] = ["image", "services", "before_script", "after_script"];
+pub(super) const WITH_DEFAULT: [&str; 4] = ["image", "services", "before_script", "after_script"];
 
 impl Defaults {
     fn of(job: &Node, referrer: &mut Referrer<'_>) -> Result<Self, CiError> {
@@ -181,27 +185,44 @@ fn keys_of(node: &Node) -> Vec<String> {
     node.as_mapping().map(|members| members.keys().map(ToString::to_string).collect()).unwrap_or_default()
 }
 
-/// What `rules:variables` and `workflow:rules:variables` may set.
-fn variables_of_rules(job: &Node, referrer: &mut Referrer<'_>) -> Result<Vec<String>, CiError> {
-    let workflow = referrer.complete("workflow")?;
-    let mut names: Vec<String> = Vec::new();
-    for holder in [Some(job), workflow.as_deref()].into_iter().flatten() {
-        let Some(rules) = holder.member("rules") else { continue };
-        collect_variables_of_rules(rules, MAX_NESTING, &mut names);
+/// What `rules:variables` may set, and `workflow:rules:variables` where nothing of the job stands above it: GitLab lays
+/// those of the workflow over the pipeline's variables before the job inherits them, and those of a job's rules over the
+/// job's own and its matrix's (`lib/gitlab/ci/pipeline/seed/build.rb`).
+fn variables_of_rules(
+    job: &Node,
+    parallel: &Parallel,
+    referrer: &mut Referrer<'_>,
+) -> Result<Vec<String>, CiError> {
+    let inherit = Inherit::read(job, "variables")?;
+    let of_job = job.member("variables").and_then(|variables| variables.as_mapping());
+    let of_matrix = parallel.names();
+    let is_of_job =
+        |name: &str| of_matrix.contains(name) || of_job.is_some_and(|variables| variables.contains_key(name));
+    let mut names = Vec::new();
+    if let Some(workflow) = referrer.complete("workflow")? {
+        collect_variables_of_rules(&workflow, &mut names);
     }
+    names.retain(|name| inherit.allows(name) && !is_of_job(name));
+    collect_variables_of_rules(job, &mut names);
     names.sort_unstable();
     names.dedup();
     Ok(names)
 }
 
+fn collect_variables_of_rules(holder: &Node, names: &mut Vec<String>) {
+    if let Some(rules) = holder.member("rules") {
+        collect_variables_of_nested_rules(rules, MAX_NESTING, names);
+    }
+}
+
 /// Rules may stand in lists within the list, as `!reference` puts them there.
-fn collect_variables_of_rules(rules: &Node, depth: usize, names: &mut Vec<String>) {
+fn collect_variables_of_nested_rules(rules: &Node, depth: usize, names: &mut Vec<String>) {
     for item in rules.as_sequence().unwrap_or_default() {
         if let Some(variables) = item.member("variables").and_then(|variables| variables.as_mapping()) {
             names.extend(variables.keys().map(ToString::to_string));
         }
         if depth > 0 {
-            collect_variables_of_rules(item, depth - 1, names);
+            collect_variables_of_nested_rules(item, depth - 1, names);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `parallel`: one job that GitLab makes several of.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::error::{CiError, CiProblem};
@@ -32,6 +33,14 @@ pub struct Instance {
 }
 
 impl Parallel {
+    /// The names of the variables that every set of a matrix has.
+    pub(super) fn names(&self) -> HashSet<&str> {
+        let Self::Matrix(sets) = self else { return HashSet::new() };
+        let has_it = |name: &str, set: &[(String, String)]| set.iter().any(|(key, _)| key == name);
+        let of_first = sets.iter().take(1).flatten().map(|(key, _)| key.as_str());
+        of_first.filter(|name| sets.iter().all(|set| has_it(name, set))).collect()
+    }
+
     /// The jobs that GitLab makes of the job `name` (`lib/gitlab/ci/config/normalizer/`).
     pub fn instances(&self, name: &str) -> Vec<Instance> {
         let numbered = |index: usize, total: usize| {

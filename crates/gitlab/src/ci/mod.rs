@@ -13,18 +13,22 @@ mod matrix;
 mod merge;
 mod read;
 mod refer;
+mod warning;
+mod whole;
 
-pub use error::{CiError, CiProblem, CiWarning, CiWarningKind, IncludeProblem, JobError, PipelineError};
+pub use error::{CiError, CiProblem, IncludeProblem, JobError, PipelineError};
 pub use image::{Image, Service};
 pub use include::{FileProblem, MAX_INCLUDE_DEPTH, MAX_INCLUDES, ProjectFiles};
 pub(crate) use job::ID_TOKENS;
 pub use job::Job;
 pub use matrix::{Instance, MAX_INSTANCES, Parallel};
+pub use warning::{CiWarning, CiWarningKind};
 
-use crate::position::FileNumber;
-use crate::position::Position;
+use indexmap::IndexSet;
+
+use crate::position::{FileNumber, Position};
 use crate::variables::Variable;
-use crate::yaml::{self, Mapping, YamlProblem};
+use crate::yaml::{self, Mapping, Node, YamlProblem};
 use include::Includer;
 use refer::Referrer;
 
@@ -62,6 +66,8 @@ pub struct Pipeline {
     files: Vec<String>,
     /// Whether something is included that was not read.
     is_incomplete: bool,
+    /// The stages that jobs may be in, if they are known.
+    stages: Option<IndexSet<String>>,
 }
 
 impl Pipeline {
@@ -77,7 +83,18 @@ impl Pipeline {
                 kind: CiWarningKind::IncludeNotRead,
             }),
         );
-        Ok(Self { top_level, warnings, files: Vec::new(), is_incomplete: include.is_some() })
+        Ok(Self::of_whole(top_level, warnings, Vec::new(), include.is_some()))
+    }
+
+    fn of_whole(
+        top_level: Mapping,
+        mut warnings: Vec<CiWarning>,
+        files: Vec<String>,
+        is_incomplete: bool,
+    ) -> Self {
+        warnings.extend(whole::warnings(&top_level, is_incomplete));
+        let stages = whole::stages(&top_level, is_incomplete);
+        Self { top_level, warnings, files, is_incomplete, stages }
     }
 
     /// Reads the text of the pipeline file at `path` with all files of the project that it includes. `variables` are
@@ -90,12 +107,9 @@ impl Pipeline {
     ) -> Result<Self, IncludedError> {
         let mut includer = Includer::new(files, variables);
         match includer.pipeline(path, text) {
-            Ok(top_level) => Ok(Self {
-                top_level,
-                warnings: includer.warnings,
-                files: includer.paths,
-                is_incomplete: includer.is_incomplete,
-            }),
+            Ok(top_level) => {
+                Ok(Self::of_whole(top_level, includer.warnings, includer.paths, includer.is_incomplete))
+            }
             Err(error) => {
                 let file = error.position().map_or(0, |position| usize::from(position.file.0));
                 let file = includer.paths.get(file).map_or(path, String::as_str);
@@ -156,13 +170,23 @@ impl Pipeline {
         let mut referrer = Referrer::new(&self.top_level, self.is_incomplete);
         let node = if is_job_name(name) { referrer.complete(name)? } else { None };
         let job = match node {
-            Some(node) => job::read_job(name, &node, &mut referrer),
+            Some(node) => job::read_job(name, &node, &mut referrer).map(|mut job| {
+                job.warnings.extend(self.unknown_stage(&job, &node));
+                job
+            }),
             None => Err(self.unknown_job(name)),
         };
         let inherited =
             job.as_ref().map_or(0, |job| job.variables.len() + SERVICE_WEIGHT * job.services.len());
         *copies = copies.saturating_add(referrer.copies() + inherited);
         job
+    }
+
+    fn unknown_stage(&self, job: &Job, node: &Node) -> Option<CiWarning> {
+        let stages = self.stages.as_ref().filter(|stages| !stages.contains(&job.stage))?;
+        let position = node.member("stage").map_or(node.position, |stage| stage.position);
+        let (stage, job, available) = (job.stage.clone(), job.name.clone(), error::listed(stages));
+        Some(CiWarning { position, kind: CiWarningKind::UnknownStage { stage, job, available } })
     }
 
     fn unknown_job(&self, name: &str) -> JobError {

@@ -20,6 +20,15 @@ pub(super) fn word(node: &Node) -> Option<String> {
     }
 }
 
+/// The value of a variable: GitLab also takes `true` and `false`, and what Psych reads as such, and gives them to the
+/// job as Ruby writes them (`lib/gitlab/config/entry/validators.rb`, `ScalarValidator`).
+fn scalar(node: &Node) -> Option<String> {
+    match node.as_plain()? {
+        Plain::Bool(value) => Some(value.to_string()),
+        _ => word(node),
+    }
+}
+
 pub(super) fn text(node: &Node, subject: &str) -> Result<String, CiError> {
     node.as_text().map(str::to_owned).ok_or_else(|| CiError::form(node, subject, "a text"))
 }
@@ -124,14 +133,14 @@ fn variable(key: &str, node: &Arc<Node>) -> Result<Variable, CiError> {
     if key.is_empty() || key.contains('=') {
         return Err(CiError::form(node, subject, "named without `=`"));
     }
-    if let Some(value) = word(node) {
+    if let Some(value) = scalar(node) {
         return Ok(Variable::new(key, value));
     }
-    let expected = "a text, a number, or a mapping with `value`; put quotes around words such as `true`";
+    let expected = "a text, a number, `true`, `false`, or a mapping with `value`";
     let members = mapping(node, &subject, expected)?;
     only_keywords(members, &["value", "description", "options", "expand"], &subject)?;
     let value = match node.member("value") {
-        Some(value) => word(value).ok_or_else(|| CiError::form(value, &subject, expected))?,
+        Some(value) => scalar(value).ok_or_else(|| CiError::form(value, &subject, expected))?,
         None => String::new(),
     };
     let is_expanded = match node.member("expand").map(|expand| (expand, expand.as_plain())) {

@@ -9,7 +9,7 @@ use super::extend::Extender;
 use super::{MAX_NESTING, read};
 use crate::yaml::{Content, Mapping, Member, Node};
 
-const TAG: &str = "reference";
+pub(super) const TAG: &str = "reference";
 
 /// Replaces references, each target once. `extends` has been followed in what they point to.
 pub(super) struct Referrer<'a> {

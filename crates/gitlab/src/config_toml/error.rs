@@ -56,13 +56,20 @@ impl ConfigError {
 #[non_exhaustive]
 pub enum ConfigWarning {
     /// Entries of `environment` have no `=`.
-    #[error("{position}: `environment` has {count} entries without `=`, which the runner drops")]
+    #[error("{position}: `environment` has {} without `=`, which the runner drops", entries(*.count))]
     EnvironmentWithoutValue {
         /// Where the first of them is.
         position: Position,
         /// How many there are.
         count: usize,
     },
+}
+
+fn entries(count: usize) -> String {
+    match count {
+        1 => "an entry".to_owned(),
+        _ => format!("{count} entries"),
+    }
 }
 
 /// Why no runner was selected.

@@ -1,14 +1,16 @@
-//! The runner's `config.toml`, as far as the docker executor and the environment go.
+//! The runner's `config.toml`, as far as images and the environment go.
 //!
 //! What is not read is passed over, as the runner does with keys of other versions. The names are those of
 //! GitLab's "Advanced configuration" page and of `common/config.go` in GitLab Runner v19.3.0.
 
 mod error;
+mod executor;
 mod read;
 
 use std::time::Duration;
 
 pub use error::{ConfigError, ConfigProblem, ConfigWarning, SelectionError};
+pub use executor::Puller;
 
 use crate::pull_policy::PullPolicy;
 use crate::variables::Variable;
@@ -46,6 +48,19 @@ pub struct RunnerConfig {
     pub pre_build_script: Option<String>,
     /// `[runners.docker]`.
     pub docker: DockerConfig,
+    /// `[runners.kubernetes]`.
+    pub kubernetes: KubernetesConfig,
+}
+
+/// `[runners.kubernetes]`. Empty texts count as not given.
+#[derive(Debug, Clone, Default)]
+pub struct KubernetesConfig {
+    /// `image`: the image of jobs that name none.
+    pub image: Option<String>,
+    /// `use_service_account_image_pull_secrets`: the pod does not get the Secret that the runner makes.
+    pub use_service_account_image_pull_secrets: bool,
+    /// `[[runners.kubernetes.services]]`, before those of the job.
+    pub services: Vec<ServiceConfig>,
 }
 
 /// `[runners.docker]`. Empty texts count as not given.
@@ -90,7 +105,7 @@ impl Default for DockerConfig {
     }
 }
 
-/// One of the `[[runners.docker.services]]`.
+/// One of the `services` of `[runners.docker]` or `[runners.kubernetes]`.
 #[derive(Debug, Clone)]
 pub struct ServiceConfig {
     /// `name`: the image.

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     ConfigError, ConfigProblem, ConfigToml, ConfigWarning, DEFAULT_WAIT_FOR_SERVICES, DockerConfig,
-    MAX_INPUT_BYTES, RunnerConfig, ServiceConfig,
+    KubernetesConfig, MAX_INPUT_BYTES, RunnerConfig, ServiceConfig,
 };
 use crate::position::Position;
 use crate::pull_policy::PullPolicy;
@@ -52,6 +52,10 @@ impl Reader<'_> {
                 Some(docker) => self.docker(docker)?,
                 None => DockerConfig::default(),
             },
+            kubernetes: match table.get("kubernetes") {
+                Some(kubernetes) => self.kubernetes(kubernetes)?,
+                None => KubernetesConfig::default(),
+            },
         })
     }
 
@@ -68,6 +72,17 @@ impl Reader<'_> {
             network_mode: self.string(table, "network_mode")?,
             privileged: self.flag(table, "privileged")?,
             wait_for_services: self.wait_for_services(table)?,
+            services: services.into_iter().map(|table| self.service(table)).collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn kubernetes(&mut self, value: &Value<'_>) -> Result<KubernetesConfig, ConfigError> {
+        let table = value.get_ref().as_table().ok_or_else(|| self.form(value, "kubernetes", "a table"))?;
+        let services = self.tables(table, "services")?;
+        Ok(KubernetesConfig {
+            image: self.string(table, "image")?,
+            use_service_account_image_pull_secrets: self
+                .flag(table, "use_service_account_image_pull_secrets")?,
             services: services.into_iter().map(|table| self.service(table)).collect::<Result<_, _>>()?,
         })
     }

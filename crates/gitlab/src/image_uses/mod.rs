@@ -5,8 +5,8 @@ mod scope;
 use ecru_docker::reference::ReferenceError;
 use secrecy::SecretString;
 
-use crate::ci::{Instance, Job, JobError, Pipeline, Service};
-use crate::config_toml::RunnerConfig;
+use crate::ci::{CiWarning, Instance, Job, JobError, Pipeline, Service};
+use crate::config_toml::{Puller, RunnerConfig};
 use crate::plan::images::service_of_config;
 use crate::position::Position;
 use crate::predefined::Predefined;
@@ -51,8 +51,8 @@ pub struct JobUses {
     pub services: Vec<ServiceUse>,
     /// The value of DOCKER_AUTH_CONFIG, by which the runner pulls.
     pub docker_auth_config: Option<SecretString>,
-    /// What is not followed and may change what it uses.
-    pub warnings: Vec<String>,
+    /// What is not followed and may change what it uses, and what GitLab refuses.
+    pub warnings: Vec<CiWarning>,
 }
 
 /// An image as a job uses it.
@@ -66,6 +66,9 @@ pub struct ImageUse {
     pub unresolved: Vec<String>,
     /// The variables to which `rules` may give other values.
     pub may_differ: Vec<String>,
+    /// What stands in braces and can be no variable, such as `A:-x`: GitLab has no default values, and the runner puts
+    /// nothing in its place.
+    pub without_meaning: Vec<String>,
 }
 
 /// A service of a job.
@@ -75,7 +78,8 @@ pub struct ServiceUse {
     pub image: ImageUse,
     /// The names under which the job reaches it. A service without any is never started.
     pub names: AssignedNames,
-    /// Whether it has a name beside those made from its image.
+    /// Whether it is reached in another way than by a name made from its image: by an alias that no earlier service has,
+    /// or, in a pod, as `localhost`.
     pub has_alias: bool,
 }
 
@@ -172,7 +176,7 @@ pub fn image_uses(request: &UsesRequest<'_>) -> Uses {
 fn job_uses(request: &UsesRequest<'_>, job: &Job, instance: &Instance) -> Result<JobUses, UsesError> {
     let without_settings = RunnerConfig::default();
     let runner = request.runner.unwrap_or(&without_settings);
-    let image = job.image.as_ref().map(|image| image.name.as_str()).or(runner.docker.image.as_deref());
+    let image = job.image.as_ref().map(|image| image.name.as_str()).or(runner.default_image());
     let scope = Scope::new(
         job,
         instance,
@@ -191,46 +195,64 @@ fn job_uses(request: &UsesRequest<'_>, job: &Job, instance: &Instance) -> Result
             .warnings
             .iter()
             .filter(|warning| !warning.is_about("parallel") && !warning.is_about("rules"))
-            .map(ToString::to_string)
+            .cloned()
             .collect(),
     })
 }
 
 fn services(job: &Job, runner: &RunnerConfig, scope: &Scope<'_>) -> Result<Vec<ServiceUse>, UsesError> {
-    let configured = runner.docker.services.iter().map(service_of_config);
+    let configured = runner.default_services().iter().map(service_of_config);
     let all = configured.chain(job.services.iter().cloned());
-    let (mut services, mut wanted) = (Vec::new(), Vec::new());
-    for service in all {
-        let (image, names) = wanted_names(&service, scope)?;
-        services.push((image, service.alias.is_some()));
-        wanted.push(names);
-    }
-    let assigned = service_names::assign_names(wanted);
-    Ok(services
-        .into_iter()
-        .zip(assigned)
-        .map(|((image, has_alias), names)| ServiceUse { image, names, has_alias })
-        .collect())
+    let wanted = all.map(|service| Wanted::of(&service, scope)).collect::<Result<Vec<_>, _>>()?;
+    let names = wanted.iter().map(|wanted| wanted.implicit.iter().chain(&wanted.explicit).cloned().collect());
+    let in_pod = runner.puller() == Puller::Kubelet;
+    let assigned = match in_pod {
+        true => names.map(service_names::names_in_pod).collect(),
+        false => service_names::assign_names(names),
+    };
+    let service = |(wanted, names): (Wanted, AssignedNames)| ServiceUse {
+        has_alias: in_pod
+            || wanted.has_unknown_alias
+            || wanted.explicit.iter().any(|alias| names.names.contains(alias)),
+        image: wanted.image,
+        names,
+    };
+    Ok(wanted.into_iter().zip(assigned).map(service).collect())
 }
 
-/// The image that is pulled, and all names that the service would like to have.
-fn wanted_names(service: &Service, scope: &Scope<'_>) -> Result<(ImageUse, Vec<String>), UsesError> {
-    let mut image = scope.image(&service.image.name)?;
-    let mut names = Vec::new();
-    match &image.name {
-        Some(name) => {
-            let ServiceName { pulled_image, implicit_aliases, .. } =
-                service_names::split_name_and_version(name)
-                    .map_err(|source| UsesError::ServiceName { image: name.clone(), source })?;
-            names.extend(implicit_aliases);
-            image.name = Some(pulled_image);
-        }
-        // What is written stands for the names that it will give: they are the same for the same text.
-        None => names.push(image.written.clone()),
+/// A service with all names that it would like to have.
+struct Wanted {
+    /// The image that is pulled.
+    image: ImageUse,
+    /// The names that are made from the image.
+    implicit: Vec<String>,
+    /// Those that `alias` gives.
+    explicit: Vec<String>,
+    /// Whether `alias` has a variable that is not known here.
+    has_unknown_alias: bool,
+}
+
+impl Wanted {
+    fn of(service: &Service, scope: &Scope<'_>) -> Result<Self, UsesError> {
+        let mut image = scope.image(&service.image.name)?;
+        let implicit = match &image.name {
+            Some(name) => {
+                let ServiceName { pulled_image, implicit_aliases, .. } =
+                    service_names::split_name_and_version(name)
+                        .map_err(|source| UsesError::ServiceName { image: name.clone(), source })?;
+                image.name = Some(pulled_image);
+                implicit_aliases
+            }
+            // What is written stands for the names that it will give: they are the same for the same text.
+            None => vec![image.written.clone()],
+        };
+        let alias = service.alias.as_deref().unwrap_or_default();
+        let expanded = scope.expand(alias, "the alias of a service")?;
+        Ok(Self {
+            image,
+            implicit,
+            explicit: service_names::explicit_aliases(&expanded).map(str::to_owned).collect(),
+            has_unknown_alias: !scope.dependencies(alias).unresolved.is_empty(),
+        })
     }
-    if let Some(alias) = &service.alias {
-        let alias = scope.expand(alias, "the alias of a service")?;
-        names.extend(service_names::explicit_aliases(&alias).map(str::to_owned));
-    }
-    Ok((image, names))
 }

@@ -13,6 +13,19 @@ pub(super) struct Scope<'a> {
     defined: Vec<Variable>,
     expanded: Vec<Variable>,
     of_rules: &'a [String],
+    /// Variables above all that `rules` may set.
+    above_rules: &'a [Variable],
+}
+
+/// What stands behind a text: names of variables.
+#[derive(Default)]
+pub(super) struct Dependencies {
+    /// Those that nobody here defines.
+    pub(super) unresolved: Vec<String>,
+    /// Those that rules may define otherwise.
+    may_differ: Vec<String>,
+    /// What stands in braces and can be no name, such as `A:-x`.
+    without_meaning: Vec<String>,
 }
 
 impl<'a> Scope<'a> {
@@ -22,7 +35,7 @@ impl<'a> Scope<'a> {
         image: &str,
         runner: &RunnerConfig,
         predefined: &Predefined,
-        extra: &[Variable],
+        extra: &'a [Variable],
     ) -> Result<Self, ExpansionError> {
         let facts = JobFacts { name: &instance.name, stage: &job.stage, image };
         let mut of_gitlab = predefined.variables(facts);
@@ -32,7 +45,7 @@ impl<'a> Scope<'a> {
         expanded.extend(variables::expand_between(&of_gitlab)?);
         let expanded = variables::expand_all(&expanded)?;
         let defined = runner.environment.iter().cloned().chain(of_gitlab).collect();
-        Ok(Self { defined, expanded, of_rules: &job.variables_of_rules })
+        Ok(Self { defined, expanded, of_rules: &job.variables_of_rules, above_rules: extra })
     }
 
     pub(super) fn value(&self, key: &str) -> Option<&str> {
@@ -40,12 +53,12 @@ impl<'a> Scope<'a> {
     }
 
     pub(super) fn image(&self, written: &str) -> Result<ImageUse, ExpansionError> {
-        let (unresolved, may_differ) = self.dependencies(written);
+        let Dependencies { unresolved, may_differ, without_meaning } = self.dependencies(written);
         let name = match unresolved.is_empty() && !written.contains("$[[") {
             true => Some(self.expand(written, "the name of an image")?),
             false => None,
         };
-        Ok(ImageUse { written: written.to_owned(), name, unresolved, may_differ })
+        Ok(ImageUse { written: written.to_owned(), name, unresolved, may_differ, without_meaning })
     }
 
     pub(super) fn expand(&self, text: &str, subject: &str) -> Result<String, ExpansionError> {
@@ -54,27 +67,30 @@ impl<'a> Scope<'a> {
             .ok_or_else(|| ExpansionError::TooLong { subject: subject.to_owned() })
     }
 
-    /// The variables behind a text, whatever stands between: those that nobody here defines, and those that rules may
-    /// define otherwise.
-    fn dependencies(&self, text: &str) -> (Vec<String>, Vec<String>) {
-        let (mut unresolved, mut may_differ) = (Vec::new(), Vec::new());
+    /// The variables behind a text, whatever stands between.
+    pub(super) fn dependencies(&self, text: &str) -> Dependencies {
+        let mut found = Dependencies::default();
         let mut seen: HashSet<&str> = HashSet::new();
         let mut next: Vec<&str> = variables::referenced_names(text);
         while let Some(name) = next.pop() {
             if !seen.insert(name) {
                 continue;
             }
-            if self.of_rules.iter().any(|of_rules| of_rules == name) {
-                may_differ.push(name.to_owned());
+            let is_above_rules = self.above_rules.iter().any(|variable| variable.key == name);
+            if !is_above_rules && self.of_rules.iter().any(|of_rules| of_rules == name) {
+                found.may_differ.push(name.to_owned());
             }
             match self.defined.iter().rev().find(|variable| variable.key == name) {
                 Some(variable) if variable.is_raw => {}
                 Some(variable) => next.extend(variables::referenced_names(&variable.value)),
-                None => unresolved.push(name.to_owned()),
+                None if variables::is_name(name) => found.unresolved.push(name.to_owned()),
+                // The runner takes it for a variable that nobody has set.
+                None => found.without_meaning.push(name.to_owned()),
             }
         }
-        unresolved.sort_unstable();
-        may_differ.sort_unstable();
-        (unresolved, may_differ)
+        found.unresolved.sort_unstable();
+        found.may_differ.sort_unstable();
+        found.without_meaning.sort_unstable();
+        found
     }
 }

@@ -10,9 +10,12 @@
 
 mod glob;
 mod location;
+mod resolve;
 
 use ecru_docker::reference::{ImageReference, ReferenceError};
 use secrecy::SecretString;
+
+pub use resolve::{PodResolution, SecretLine, resolve_as};
 
 use crate::registry_auth::{ResolvedCredential, Runner, RunnerVersion, Source, registry_path};
 use location::Location;

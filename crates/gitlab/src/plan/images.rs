@@ -82,11 +82,11 @@ impl<'a> Scope<'a> {
         runner: &RunnerConfig,
         warnings: &mut Vec<String>,
     ) -> Result<Vec<PlannedService>, PlanError> {
-        let count = runner.docker.services.len() + job.services.len();
+        let count = runner.default_services().len() + job.services.len();
         if count > MAX_SERVICES {
             return Err(PlanError::TooManyServices { job: job.name.clone(), count });
         }
-        let configured = runner.docker.services.iter().map(service_of_config);
+        let configured = runner.default_services().iter().map(service_of_config);
         let services = configured
             .chain(job.services.iter().cloned())
             .map(|service| self.service(&service))

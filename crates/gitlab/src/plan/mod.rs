@@ -211,7 +211,7 @@ fn placed(pipeline: &Pipeline, warning: &CiWarning) -> String {
 }
 
 fn job_image(job: &Job, runner: &RunnerConfig) -> Result<Image, PlanError> {
-    let of_runner = || runner.docker.image.as_deref().map(images::named_image);
+    let of_runner = || runner.default_image().map(images::named_image);
     let image = job.image.clone().or_else(of_runner);
     image.ok_or_else(|| PlanError::NoImage { job: job.name.clone() })
 }

@@ -17,6 +17,7 @@ mod version;
 
 use std::fmt;
 
+use ecru_docker::reference::ReferenceError;
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use helpers::{
@@ -45,6 +46,9 @@ pub struct Runner {
     /// Whether its setting `allowed_docker_credential_helpers` permits the helpers that a job's DOCKER_AUTH_CONFIG
     /// names. Versions without that setting run them all.
     pub permits_helpers_of_jobs: bool,
+    /// Whether its setting `use_service_account_image_pull_secrets` keeps the credentials from the pods of its kubernetes
+    /// executor (`executors/kubernetes/kubernetes.go`, `prepareImagePullSecrets`).
+    pub withholds_pull_secret: bool,
 }
 
 impl Runner {
@@ -155,16 +159,21 @@ pub enum ResolutionError {
         /// The name.
         suffix: String,
     },
+    /// The image has no name that a kubelet could pull.
+    #[error(transparent)]
+    Image(#[from] ReferenceError),
 }
 
 impl ResolutionError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
-        let Self::PathTraversal { source_name, suffix } = self;
-        Some(format!(
-            "in {source_name}, a helper is called `{suffix}`: write the name of the program after \
-             `docker-credential-`, without any `/`"
-        ))
+        match self {
+            Self::PathTraversal { source_name, suffix } => Some(format!(
+                "in {source_name}, a helper is called `{suffix}`: write the name of the program after \
+                 `docker-credential-`, without any `/`"
+            )),
+            Self::Image(error) => error.hint(),
+        }
     }
 }
 

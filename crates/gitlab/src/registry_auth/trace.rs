@@ -88,8 +88,11 @@ pub struct SourceTrace {
 pub enum Verdict {
     /// These credentials are sent.
     Chosen,
-    /// It can be used, but was not asked about: all credentials were wanted, not those for one image.
+    /// It can be used, but was not asked about: all credentials were wanted, not those for one image; or a kubelet tries
+    /// another one first.
     Usable,
+    /// It is in the Secret that the kubernetes executor makes, which the pod does not get.
+    Withheld,
     /// Its path is not the image's path nor a parent of it.
     OtherPath,
     /// It matches, but an entry with a longer path does too, and the longest wins whatever its source.

@@ -85,12 +85,11 @@ impl fmt::Display for RunnerVersion {
 impl FromStr for RunnerVersion {
     type Err = VersionError;
 
-    /// Reads `18.11.0`, `v18.11.0` or `18.11`, which is its first release.
+    /// Reads `18.11.0`, `v18.11.0` or `18.11`, which is its first release. What is built before a release, such as
+    /// `19.4.0-rc1` or `19.4.0~pre.12.g0123abcd`, is taken for that release: its changes are in it, as far as one can tell.
     fn from_str(text: &str) -> Result<Self, VersionError> {
         let malformed = || VersionError::Malformed { text: text.to_owned() };
-        let numbers: Vec<u16> = text
-            .strip_prefix('v')
-            .unwrap_or(text)
+        let numbers: Vec<u16> = without_build(text.strip_prefix('v').unwrap_or(text))
             .split('.')
             .map(|number| match number.bytes().all(|byte| byte.is_ascii_digit()) {
                 true => number.parse().map_err(|_| malformed()),
@@ -109,16 +108,25 @@ impl FromStr for RunnerVersion {
     }
 }
 
+/// A version without what tells builds of it apart.
+fn without_build(version: &str) -> &str {
+    match version.split_once(['-', '~', '+']) {
+        Some((release, build)) if !build.is_empty() => release,
+        _ => version,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn versions_are_read_as_people_write_them() {
-        for text in ["18.11", "18.11.0", "v18.11.0"] {
+        for text in ["18.11", "18.11.0", "v18.11.0", "18.11.0-rc1", "v18.11.0~pre.12.g0123abcd", "18.11.0+b"]
+        {
             assert_eq!(text.parse(), Ok(RunnerVersion::new(18, 11, 0)), "for {text}");
         }
-        for text in ["", "18", "18.x", "18.11.0.1", "18.+1", "18.99999", "latest", "18.11.0-rc1"] {
+        for text in ["", "18", "18.x", "18.11.0.1", "18.+1", "18.99999", "latest", "18.11.0-", "-rc1"] {
             let error = text.parse::<RunnerVersion>().unwrap_err();
             assert!(matches!(error, VersionError::Malformed { .. }), "for {text}");
             assert!(error.hint().is_some());

@@ -43,6 +43,15 @@ pub fn referenced_names(text: &str) -> Vec<&str> {
     names
 }
 
+/// Whether GitLab takes `name` for a variable of a project (`app/models/concerns/ci/has_variable.rb`).
+pub fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(is_of_name)
+}
+
+fn is_of_name(character: char) -> bool {
+    character == '_' || character.is_ascii_alphanumeric()
+}
+
 enum Reference<'a> {
     Dollar,
     Nothing,
@@ -62,8 +71,7 @@ fn take_reference(after: &str) -> (Reference<'_>, &str) {
     if let Some(rest) = after.strip_prefix(SPECIAL) {
         return (Reference::Nothing, rest);
     }
-    let is_name = |character: char| character == '_' || character.is_ascii_alphanumeric();
-    let end = after.find(|character| !is_name(character)).unwrap_or(after.len());
+    let end = after.find(|character| !is_of_name(character)).unwrap_or(after.len());
     match after.split_at(end) {
         ("", rest) => (Reference::Dollar, rest),
         (name, rest) => (Reference::Variable(name), rest),

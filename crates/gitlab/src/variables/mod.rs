@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 pub use expand_gitlab::expand_between;
-pub use expand_runner::{expand, referenced_names};
+pub use expand_runner::{expand, is_name, referenced_names};
 
 /// The name of the variable that holds registry credentials.
 pub const DOCKER_AUTH_CONFIG: &str = "DOCKER_AUTH_CONFIG";

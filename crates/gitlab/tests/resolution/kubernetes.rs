@@ -1,8 +1,8 @@
 //! The Secret that the runner's kubernetes executor makes, and what a kubelet takes from it.
 
 use super::stage::{Given, Stubs};
-use ecru_gitlab::kubelet::{SecretEntry, candidates, image_pull_secret};
-use ecru_gitlab::registry_auth::{Runner, Source, resolve_all_as};
+use ecru_gitlab::kubelet::{SecretEntry, candidates, image_pull_secret, resolve_as};
+use ecru_gitlab::registry_auth::{Outcome, Runner, Source, Verdict, resolve_all_as};
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
@@ -91,4 +91,45 @@ proptest! {
     fn an_entry_for_the_host_always_matches(path in "[a-z]{1,4}(/[a-z]{1,4}){0,3}") {
         prop_assert_eq!(tried(&format!("{ECR}/{path}"), &[ECR]), [ECR]);
     }
+}
+
+const THREE: &str = r#"{"auths":{"one.example/team":{},"one.example":{"username":"u","password":"p"},
+    "one.example/t":{"username":"t","password":"p"},"two.example":{"username":"v","password":"p"}}}"#;
+
+fn verdicts(runner: &Runner) -> Vec<(String, Verdict)> {
+    let given = Given::variable(THREE);
+    let pod = resolve_as(runner, "one.example/team/app:1", &given.inputs(), &mut Stubs::default());
+    let trace = pod.resolution.trace;
+    trace.entries.into_iter().map(|entry| (entry.key, entry.verdict)).collect()
+}
+
+#[test]
+fn each_entry_is_told_what_the_kubelet_makes_of_it() {
+    let told = verdicts(&Runner::default());
+    let of = |key: &str| &told.iter().find(|(other, _)| other == key).expect("an entry").1;
+    // The longest is empty, and so the next is the first that counts.
+    assert_eq!(of("one.example/team"), &Verdict::Usable);
+    assert_eq!(of("one.example/t"), &Verdict::Chosen);
+    assert_eq!(of("one.example"), &Verdict::Usable);
+    assert_eq!(of("two.example"), &Verdict::OtherPath);
+}
+
+#[test]
+fn a_pod_that_does_not_get_the_secret_has_no_credentials() {
+    let runner = Runner { withholds_pull_secret: true, ..Runner::default() };
+    assert!(verdicts(&runner).iter().all(|(_, verdict)| *verdict == Verdict::Withheld));
+    let given = Given::variable(r#"{"credHelpers":{"two.example/team":"h"}}"#);
+    let mut helpers = Stubs::default().having("h", "two.example/team", "AWS");
+    let pod = resolve_as(&runner, "two.example/team/app", &given.inputs(), &mut helpers);
+    assert!(matches!(pod.resolution.outcome, Outcome::Anonymous), "{:?}", pod.resolution.outcome);
+    assert_eq!(pod.secret.len(), 1, "the runner makes it all the same");
+    assert_eq!(pod.resolution.trace.helper_calls.len(), 1, "and the helper runs");
+}
+
+#[test]
+fn a_kubelet_pulls_no_image_without_a_name() {
+    let given = Given::variable(THREE);
+    let pod = resolve_as(&Runner::default(), "one.example/UPPER", &given.inputs(), &mut Stubs::default());
+    let Outcome::Aborted(error) = pod.resolution.outcome else { panic!("{:?}", pod.resolution.outcome) };
+    assert_eq!(pod.resolution.trace.hints, Vec::from_iter(error.hint()));
 }

@@ -212,7 +212,7 @@ fn since_19_4_and_its_back_ports_helpers_of_jobs_wait_for_a_permission() {
 #[test]
 fn a_permission_makes_19_4_as_the_versions_before() {
     let given = Given::variable(r#"{"credsStore":"h"}"#);
-    let runner = Runner { version: version("19.4.0"), permits_helpers_of_jobs: true };
+    let runner = Runner { version: version("19.4.0"), permits_helpers_of_jobs: true, ..Runner::default() };
     let mut helpers = Stubs::default().answering("h", "list unused", 0, r#"{"one.example":"u"}"#).having(
         "h",
         "one.example",

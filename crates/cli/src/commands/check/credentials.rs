@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ecru_docker::credential_helper::message::PROGRAM_PREFIX;
+use ecru_gitlab::config_toml::RunnerConfig;
 use ecru_gitlab::registry_auth::{Origin, Outcome, Verdict};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -20,6 +21,7 @@ use crate::terminal::Screen;
 pub(super) async fn choose(
     report: &mut Report,
     args: &CheckArgs,
+    runner: &RunnerConfig,
     outside: &Outside,
     screen: &Screen,
 ) -> Result<(), CommandError> {
@@ -41,6 +43,7 @@ pub(super) async fn choose(
         std::fs::create_dir(&programs).map_err(|error| failure(&error))?;
         let sources =
             RunnerSources::new(docker_auth_config.map(SecretString::from), home.as_deref(), outside)
+                .used_by(runner)
                 .with_stand_in(&programs)
                 .map_err(|error| failure(&error))?;
         let resolved = tokio::task::spawn_blocking(move || sources.resolve_all(&names))

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use ecru_ecr::config::Config;
-use ecru_gitlab::ci::Pipeline;
+use ecru_gitlab::ci::{CiWarningKind, Pipeline};
 use ecru_gitlab::image_uses::{ImageUse, JobUses, ServiceUse, Uses};
 use ecru_gitlab::position::Position;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -78,7 +78,11 @@ impl Collector<'_> {
 
     fn add_job(&mut self, job: &JobUses) {
         for warning in &job.warnings {
-            self.warn(job.position, None, "not_followed", warning.clone(), None);
+            let kind = match warning.kind {
+                CiWarningKind::KeywordNotFollowed { .. } => "not_followed",
+                _ => "pipeline",
+            };
+            self.warn(warning.position, None, kind, warning.kind.to_string(), None);
         }
         match &job.image {
             Some(image) => self.add_image(job, image, Role::Image),
@@ -105,6 +109,21 @@ impl Collector<'_> {
                 Some(&job.name),
                 "rules",
                 format!("image `{}` may differ: `rules:variables` can change {names}", image.written),
+                None,
+            );
+        }
+        if !image.without_meaning.is_empty() {
+            let references: Vec<String> =
+                image.without_meaning.iter().map(|name| format!("`${{{name}}}`")).collect();
+            self.warn(
+                job.position,
+                Some(&job.name),
+                "no_variable",
+                format!(
+                    "image `{}` loses {}: GitLab has no default values for variables",
+                    image.written,
+                    references.join(" and ")
+                ),
                 None,
             );
         }

@@ -9,7 +9,7 @@ mod report;
 use std::path::Path;
 
 use ecru_gitlab::ci::{Pipeline, PipelineError};
-use ecru_gitlab::config_toml::RunnerConfig;
+use ecru_gitlab::config_toml::{Puller, RunnerConfig};
 use ecru_gitlab::image_uses::{UsesRequest, image_uses};
 use ecru_gitlab::variables::{DOCKER_AUTH_CONFIG, Variable};
 use tokio_util::sync::CancellationToken;
@@ -39,9 +39,13 @@ pub(super) async fn run(
     // A large pipeline is no burden to what follows.
     drop(pipeline);
     report.notes.extend(remarks);
-    if !args.offline {
+    let pulls_nothing = runner.puller() == Puller::Nobody;
+    if pulls_nothing {
+        report.tell_of_no_pull(&runner.executor);
+    }
+    if !args.offline && !pulls_nothing {
         let work = async {
-            credentials::choose(&mut report, args, outside, &screen).await?;
+            credentials::choose(&mut report, args, &runner, outside, &screen).await?;
             lookups::look_up(&mut report, args, &runner, outside, &screen).await
         };
         tokio::select! {

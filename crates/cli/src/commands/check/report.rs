@@ -124,7 +124,18 @@ pub(super) struct Problem<'a> {
     pub(super) error: Option<&'a LookupError>,
 }
 
+/// Warnings that mean nothing where no image is pulled.
+const ABOUT_PULLS: [&str; 4] = ["no_image", "service_not_started", "service_name_taken", "service_alias"];
+
 impl Report {
+    /// Says that the runner's executor pulls nothing, so that nothing is asked.
+    pub(super) fn tell_of_no_pull(&mut self, executor: &str) {
+        self.warnings.retain(|warning| !ABOUT_PULLS.contains(&warning.kind));
+        self.notes.push(format!(
+            "note: the runner's executor `{executor}` pulls no image and looks for no credentials, so no registry is asked"
+        ));
+    }
+
     /// Whether an image cannot be had or a job cannot be read. What could not be checked is no failure.
     pub(super) fn has_failures(&self) -> bool {
         !self.failed_jobs.is_empty() || self.images.iter().any(|image| image.problem().is_some())

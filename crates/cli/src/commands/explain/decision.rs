@@ -2,9 +2,9 @@
 
 use ecru_doctor::helper_runs::HelperRun;
 use ecru_gitlab::docker_cli;
-use ecru_gitlab::kubelet::{self, Candidate};
+use ecru_gitlab::kubelet::{self, PodResolution, SecretLine};
 use ecru_gitlab::registry_auth::{
-    self, HelperCall, Inputs, Outcome, ResolvedCredential, Source, Trace, resolve_all_as, resolve_as,
+    self, HelperCall, Inputs, Outcome, ResolvedCredential, Source, Trace, resolve_as,
 };
 
 use super::given::Given;
@@ -38,25 +38,30 @@ pub(super) enum Verdict {
     Found(Box<ResolvedCredential>),
     Anonymous,
     Aborted(String),
+    /// The runner's executor uses no image.
+    NoPull {
+        executor: String,
+    },
 }
 
-/// One entry of the Secret that the kubernetes executor makes.
-pub(super) struct SecretLine {
-    pub(super) key: String,
-    pub(super) credential: ResolvedCredential,
-    /// How many others the kubelet tries first; none if the entry does not match the image.
-    pub(super) place: Option<usize>,
-    /// Whether only the kubelet's rules make it match.
-    pub(super) is_beyond_the_runner: bool,
+impl Verdict {
+    fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Credential(credential) => Self::Found(credential),
+            Outcome::Anonymous => Self::Anonymous,
+            Outcome::Aborted(error) => Self::Aborted(error.to_string()),
+        }
+    }
 }
 
 /// Decides as whoever pulls in the given context does.
 pub(super) fn explain(image: &str, given: &Given, outside: &Outside) -> Explanation {
     let mut helpers = HelperRuns::new(given.runs_helpers, outside);
-    let mut explanation = match given.context {
-        PullContext::Runner => of_runner(image, given, &mut helpers),
-        PullContext::Job => of_job(image, given, &mut helpers),
-        PullContext::Kubernetes => of_pod(image, given, &mut helpers),
+    let mut explanation = match (given.context, &given.executor_without_images) {
+        (PullContext::Runner, Some(executor)) => of_nobody(image, executor, given),
+        (PullContext::Runner, None) => of_runner(image, given, &mut helpers),
+        (PullContext::Job, _) => of_job(image, given, &mut helpers),
+        (PullContext::Kubernetes, _) => of_pod(image, given, &mut helpers),
     };
     explanation.runs = helpers.runs;
     explanation.notes = given.notes.clone();
@@ -98,11 +103,7 @@ fn inputs(given: &Given) -> Inputs<'_> {
 fn of_runner(image: &str, given: &Given, helpers: &mut HelperRuns) -> Explanation {
     let resolution = resolve_as(&given.runner, image, &inputs(given), helpers);
     let job_log_line = resolution.job_log_line();
-    let verdict = match resolution.outcome {
-        Outcome::Credential(credential) => Verdict::Found(credential),
-        Outcome::Anonymous => Verdict::Anonymous,
-        Outcome::Aborted(error) => Verdict::Aborted(error.to_string()),
-    };
+    let verdict = Verdict::of(resolution.outcome);
     let rules = format!("GitLab Runner {}, docker executors", given.runner.version);
     let explanation = Explanation::new(image, given, rules, resolution.path, verdict, resolution.trace);
     Explanation { job_log_line, ..explanation }
@@ -127,58 +128,21 @@ fn of_job(image: &str, given: &Given, helpers: &mut HelperRuns) -> Explanation {
 }
 
 fn of_pod(image: &str, given: &Given, helpers: &mut HelperRuns) -> Explanation {
-    let all = resolve_all_as(&given.runner, &inputs(given), helpers);
     let rules = format!("GitLab Runner {}, kubernetes executor, and a kubelet", given.runner.version);
-    let path = registry_auth::image_path(image);
-    let credentials = match all.outcome {
-        Ok(credentials) => credentials,
-        Err(error) => {
-            let verdict = Verdict::Aborted(error.to_string());
-            return Explanation::new(image, given, rules, path, verdict, all.trace);
-        }
-    };
-    let secret = kubelet::image_pull_secret(&given.runner, &credentials);
-    let candidates = match kubelet::candidates(image, &secret) {
-        Ok(candidates) => candidates,
-        Err(error) => {
-            let verdict = Verdict::Aborted(error.to_string());
-            let explanation = Explanation::new(image, given, rules, path, verdict, all.trace);
-            return Explanation { hints: error.hint().into_iter().collect(), ..explanation };
-        }
-    };
-    // The kubelet tries all of them, so that an empty one keeps none of the others out.
-    let mut read = candidates
-        .iter()
-        .filter_map(|candidate| Some(as_the_kubelet_reads(credentials.get(candidate.index)?, candidate)));
-    let first = read.next();
-    let first_with_a_password = first.iter().cloned().chain(read).find(|credential| !credential.is_empty());
-    let verdict = match first_with_a_password.or(first) {
-        Some(credential) => Verdict::Found(Box::new(credential)),
-        None => Verdict::Anonymous,
-    };
-    let lines = secret.into_iter().zip(credentials).enumerate().map(|(index, (entry, credential))| {
-        let place = candidates.iter().position(|candidate| candidate.index == index);
-        let candidate = place.and_then(|place| candidates.get(place));
-        SecretLine {
-            key: entry.key,
-            credential,
-            place,
-            is_beyond_the_runner: candidate.is_some_and(|candidate| candidate.is_beyond_the_runner),
-        }
-    });
-    let lines: Vec<SecretLine> = lines.collect();
-    let explanation = Explanation::new(image, given, rules, path, verdict, all.trace);
-    Explanation { secret: lines, ..explanation }
+    let PodResolution { resolution, secret } =
+        kubelet::resolve_as(&given.runner, image, &inputs(given), helpers);
+    let verdict = Verdict::of(resolution.outcome);
+    Explanation {
+        secret,
+        ..Explanation::new(image, given, rules, resolution.path, verdict, resolution.trace)
+    }
 }
 
-/// A kubelet takes user and password alone, and finds them under its own form of the key.
-fn as_the_kubelet_reads(credential: &ResolvedCredential, candidate: &Candidate) -> ResolvedCredential {
-    ResolvedCredential {
-        path: candidate.pattern.clone(),
-        identity_token: Default::default(),
-        registry_token: Default::default(),
-        ..credential.clone()
-    }
+/// An executor that pulls no image asks for no credentials either (`helpers/docker/auth/auth.go` has two callers).
+fn of_nobody(image: &str, executor: &str, given: &Given) -> Explanation {
+    let rules = format!("GitLab Runner {}, executor `{executor}`", given.runner.version);
+    let verdict = Verdict::NoPull { executor: executor.to_owned() };
+    Explanation::new(image, given, rules, registry_auth::image_path(image), verdict, Trace::default())
 }
 
 /// The home file that was read, if one was.

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use ecru_gitlab::config_toml::{Puller, RunnerConfig};
 use ecru_gitlab::registry_auth::{HOME_FILES, HomeFile, JobCredential, Runner};
 use ecru_gitlab::variables::{self, DOCKER_AUTH_CONFIG};
 use secrecy::SecretString;
@@ -23,6 +24,8 @@ const DOCKER_READS_VARIABLE: (u16, u16) = (28, 3);
 /// All that a decision is made from.
 pub(super) struct Given {
     pub(super) context: PullContext,
+    /// The runner's executor, if it pulls no image and nobody asks what another one would do.
+    pub(super) executor_without_images: Option<String>,
     pub(super) runner: Runner,
     pub(super) docker_is_before_28_3: bool,
     pub(super) docker_auth_config: Option<SecretString>,
@@ -37,20 +40,25 @@ pub(super) struct Given {
 impl Given {
     pub(super) fn collect(args: &ExplainArgs, outside: &Outside) -> Result<Self, CommandError> {
         let mut notes = Vec::new();
-        let docker_auth_config = docker_auth_config(args, outside, &mut notes)?;
+        let (config, warnings) = runner_config(args.config.as_deref(), args.runner.as_deref())?;
+        notes.extend(warnings);
+        let context = args.context.unwrap_or_else(|| context_of(&config));
+        notes.extend(notes_of_executor(args, context, &config));
+        let docker_auth_config = docker_auth_config(args, context, &config, outside, &mut notes)?;
         let home = args.home.clone().or_else(|| outside.home());
         if home.is_none() {
             notes.push("HOME is not set: name the home directory with --home".to_owned());
         }
-        if args.context != PullContext::Job && outside.variable("DOCKER_CONFIG").is_some() {
+        if context != PullContext::Job && outside.variable("DOCKER_CONFIG").is_some() {
             notes.push("DOCKER_CONFIG is set here, and GitLab Runner does not read it".to_owned());
         }
         Ok(Self {
-            context: args.context,
-            runner: runner(args)?,
+            context,
+            executor_without_images: executor_without_images(args, &config),
+            runner: runner(args, &config)?,
             docker_is_before_28_3: docker_is_before_28_3(args)?,
             docker_auth_config,
-            home_files: home_files(args, home, outside),
+            home_files: home_files(args, context, home, outside),
             job_credentials: match &args.job_credentials {
                 Some(path) => job_credentials(path)?,
                 None => Vec::new(),
@@ -61,8 +69,45 @@ impl Given {
     }
 }
 
-fn runner(args: &ExplainArgs) -> Result<Runner, CommandError> {
-    let mut runner = Runner { permits_helpers_of_jobs: args.helpers_allowed, ..Runner::default() };
+fn context_of(config: &RunnerConfig) -> PullContext {
+    match config.puller() {
+        Puller::Kubelet => PullContext::Kubernetes,
+        Puller::DockerEngine | Puller::Nobody => PullContext::Runner,
+    }
+}
+
+fn executor_without_images(args: &ExplainArgs, config: &RunnerConfig) -> Option<String> {
+    let pulls_nothing = args.context.is_none() && config.puller() == Puller::Nobody;
+    pulls_nothing.then(|| config.executor.clone())
+}
+
+/// What the configuration says, or would say, about who pulls.
+fn notes_of_executor(args: &ExplainArgs, context: PullContext, config: &RunnerConfig) -> Vec<String> {
+    let mut notes = Vec::new();
+    let is_another = config.puller() == Puller::Nobody || context != context_of(config);
+    if args.context.is_some() && context != PullContext::Job && !config.executor.is_empty() && is_another {
+        notes
+            .push(format!("this runner's executor is `{}`, and --context asks for another", config.executor));
+    }
+    if context == PullContext::Kubernetes {
+        let setting = "use_service_account_image_pull_secrets";
+        if config.kubernetes.use_service_account_image_pull_secrets {
+            notes.push(format!("`{setting}` is on: the pod does not get the Secret, though helpers run"));
+        } else if args.config.is_none() {
+            notes.push(format!(
+                "with `{setting}` in config.toml the pod does not get the Secret: name it with --config"
+            ));
+        }
+    }
+    notes
+}
+
+fn runner(args: &ExplainArgs, config: &RunnerConfig) -> Result<Runner, CommandError> {
+    let mut runner = Runner {
+        permits_helpers_of_jobs: args.helpers_allowed,
+        withholds_pull_secret: config.kubernetes.use_service_account_image_pull_secrets,
+        ..Runner::default()
+    };
     if let Some(text) = &args.runner_version {
         runner.version = text.parse().map_err(|error: ecru_gitlab::registry_auth::VersionError| {
             CommandError::from_error(exit_code::BAD_CONFIGURATION, &error).maybe_hint(error.hint())
@@ -87,11 +132,11 @@ fn docker_is_before_28_3(args: &ExplainArgs) -> Result<bool, CommandError> {
 /// The variable's value: the one given; else the one of the runner's configuration; for a job else its own environment's.
 fn docker_auth_config(
     args: &ExplainArgs,
+    context: PullContext,
+    config: &RunnerConfig,
     outside: &Outside,
     notes: &mut Vec<String>,
 ) -> Result<Option<SecretString>, CommandError> {
-    let (config, warnings) = runner_config(args.config.as_deref(), args.runner.as_deref())?;
-    notes.extend(warnings);
     let expanded = variables::expand_all(&config.environment)
         .map_err(|error| CommandError::from_error(exit_code::BAD_CONFIGURATION, &error))?;
     let of_config = variables::last_value(&expanded, DOCKER_AUTH_CONFIG).map(SecretString::from);
@@ -105,7 +150,7 @@ fn docker_auth_config(
     if of_config.is_some() {
         notes.push("DOCKER_AUTH_CONFIG is the one in the `environment` of config.toml".to_owned());
     }
-    match (args.context, of_environment) {
+    match (context, of_environment) {
         (PullContext::Job, Some(value)) if of_config.is_none() => Ok(Some(text(value.as_bytes()))),
         (PullContext::Job, _) | (_, None) => Ok(of_config),
         (_, Some(_)) => {
@@ -160,9 +205,14 @@ fn unreadable(name: &str, reason: &str) -> CommandError {
     CommandError::new(exit_code::BAD_CONFIGURATION, format!("cannot read {name}: {reason}"))
 }
 
-fn home_files(args: &ExplainArgs, home: Option<PathBuf>, outside: &Outside) -> Vec<HomeFile> {
+fn home_files(
+    args: &ExplainArgs,
+    context: PullContext,
+    home: Option<PathBuf>,
+    outside: &Outside,
+) -> Vec<HomeFile> {
     let docker_config = outside.variable("DOCKER_CONFIG").map(PathBuf::from);
-    match (args.context, home, docker_config) {
+    match (context, home, docker_config) {
         (PullContext::Job, _, Some(folder)) if args.home.is_none() => {
             vec![home_file(&folder.join("config.json"))]
         }

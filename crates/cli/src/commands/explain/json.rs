@@ -1,13 +1,14 @@
 //! The explanation for programs. Its form is a promise: see docs/EXPLAIN.md.
 
 use ecru_doctor::helper_runs::HelperRun;
+use ecru_gitlab::kubelet::SecretLine;
 use ecru_gitlab::registry_auth::{
     Entry, HelperExit, Origin, ResolvedCredential, SourceState, SourceTrace, Verdict as EntryVerdict,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::decision::{Explanation, SecretLine, Verdict};
+use super::decision::{Explanation, Verdict};
 use super::wording;
 use crate::args::PullContext;
 
@@ -17,7 +18,7 @@ const REDACTED: &str = "<redacted>";
 pub(super) fn document(explanation: &Explanation, reveal: bool) -> Value {
     let (found, error) = match &explanation.verdict {
         Verdict::Found(found) => (credential(found, reveal), Value::Null),
-        Verdict::Anonymous => (Value::Null, Value::Null),
+        Verdict::Anonymous | Verdict::NoPull { .. } => (Value::Null, Value::Null),
         Verdict::Aborted(error) => (Value::Null, Value::from(error.as_str())),
     };
     let trace = &explanation.trace;
@@ -103,6 +104,7 @@ fn verdict(verdict: &EntryVerdict) -> &'static str {
     match verdict {
         EntryVerdict::Chosen => "chosen",
         EntryVerdict::Usable => "usable",
+        EntryVerdict::Withheld => "withheld",
         EntryVerdict::OtherPath => "other-path",
         EntryVerdict::LongerPathWon => "longer-path-won",
         EntryVerdict::SamePathCameFirst { .. } => "same-path-came-first",
@@ -170,6 +172,7 @@ mod tests {
             let contexts = [PullContext::Runner, PullContext::Job, PullContext::Kubernetes];
             let given = Given {
                 context: contexts[context],
+                executor_without_images: None,
                 runner: Runner::default(),
                 docker_is_before_28_3: false,
                 docker_auth_config: Some(value.into()),

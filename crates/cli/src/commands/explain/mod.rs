@@ -14,7 +14,7 @@ use crate::args::{ExplainArgs, ReportFormat};
 use crate::error::CommandError;
 use crate::exit_code;
 use crate::outside::Outside;
-use crate::terminal::printable;
+use crate::terminal::{printable, printable_json};
 
 use decision::{Explanation, Verdict};
 
@@ -27,7 +27,7 @@ pub(super) fn run(args: &ExplainArgs, outside: &Outside) -> Result<u8, CommandEr
         recorded::add_note(&mut explanation, failure);
     }
     let shown = match args.format {
-        ReportFormat::Json => format!("{:#}\n", json::document(&explanation, args.reveal)),
+        ReportFormat::Json => printable_json(&format!("{:#}\n", json::document(&explanation, args.reveal))),
         ReportFormat::Text => printable(&text::page(&explanation, args.reveal)),
     };
     // A reader that went away has seen what it wanted.
@@ -38,7 +38,7 @@ pub(super) fn run(args: &ExplainArgs, outside: &Outside) -> Result<u8, CommandEr
 fn exit_code_of(explanation: &Explanation) -> u8 {
     match &explanation.verdict {
         Verdict::Found(credential) if !credential.is_empty() => exit_code::OK,
-        Verdict::Found(_) | Verdict::Anonymous => exit_code::NO_CREDENTIALS,
+        Verdict::Found(_) | Verdict::Anonymous | Verdict::NoPull { .. } => exit_code::NO_CREDENTIALS,
         Verdict::Aborted(_) => exit_code::RESOLUTION_ABORTED,
     }
 }

@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 
 use ecru_doctor::helper_runs::HelperRun;
+use ecru_gitlab::kubelet::SecretLine;
 use ecru_gitlab::registry_auth::{
     Entry, HelperCall, HelperExit, ResolvedCredential, Source, SourceState, SourceTrace,
     Verdict as EntryVerdict,
 };
 use secrecy::ExposeSecret as _;
 
-use super::decision::{Explanation, SecretLine, Verdict};
+use super::decision::{Explanation, Verdict};
 use super::wording;
 use crate::args::PullContext;
 
@@ -25,7 +26,11 @@ pub(super) fn page(explanation: &Explanation, reveal: bool) -> String {
     page.line(&format!("  looked up  {}", looked_up(explanation)));
     page.line(&format!("  rules of   {}", explanation.rules));
     page.section("sources, in the order in which they are read", sources(explanation));
-    page.section("pod's Secret, in the order in which the kubelet tries it", secret(explanation));
+    let title = match is_withheld(explanation) {
+        true => "Secret that the runner makes, and that the pod does not get",
+        false => "pod's Secret, in the order in which the kubelet tries it",
+    };
+    page.section(title, secret(explanation));
     page.section("helpers that were called", helpers(explanation));
     page.section(place_of_warnings(explanation.context), job_log(explanation));
     page.section("swallowed by the runner, in no log", explanation.trace.swallowed.clone());
@@ -81,6 +86,9 @@ fn headline(verdict: &Verdict) -> String {
     let credential = match verdict {
         Verdict::Anonymous => return "NO CREDENTIALS: the pull is anonymous".to_owned(),
         Verdict::Aborted(error) => return format!("ABORTED before the pull: {error}"),
+        Verdict::NoPull { executor } => {
+            return format!("NO PULL: the executor `{executor}` pulls no image and looks for no credentials");
+        }
         Verdict::Found(credential) => credential,
     };
     let from = format!("`{}` in {}", credential.server_address, credential.source);
@@ -98,6 +106,7 @@ fn headline(verdict: &Verdict) -> String {
 
 fn looked_up(explanation: &Explanation) -> String {
     match explanation.context {
+        _ if matches!(explanation.verdict, Verdict::NoPull { .. }) => "nothing".to_owned(),
         PullContext::Runner if explanation.path.contains('/') => {
             format!("{}, then each parent; the longest wins", explanation.path)
         }
@@ -149,8 +158,16 @@ fn secret(explanation: &Explanation) -> Vec<String> {
         };
         format!("{}. {}: user {}{beyond}", place + 1, line.key, line.credential.username)
     });
+    let other = match is_withheld(explanation) {
+        true => |line: &SecretLine| format!("-  {}: user {}", line.key, line.credential.username),
+        false => |line: &SecretLine| format!("-  {}: is not for this image", line.key),
+    };
     let others = explanation.secret.iter().filter(|line| line.place.is_none());
-    tried.chain(others.map(|line| format!("-  {}: is not for this image", line.key))).collect()
+    tried.chain(others.map(other)).collect()
+}
+
+fn is_withheld(explanation: &Explanation) -> bool {
+    explanation.trace.entries.iter().any(|entry| entry.verdict == EntryVerdict::Withheld)
 }
 
 fn helpers(explanation: &Explanation) -> Vec<String> {
@@ -190,7 +207,7 @@ fn job_log(explanation: &Explanation) -> Vec<String> {
         _ => format!("WARNING: {warning}"),
     };
     let mut lines: Vec<String> = explanation.trace.warnings.iter().map(warning).collect();
-    if explanation.context == PullContext::Runner {
+    if explanation.context == PullContext::Runner && !matches!(explanation.verdict, Verdict::NoPull { .. }) {
         lines.extend(explanation.job_log_line.clone());
         lines.push(match &explanation.verdict {
             Verdict::Aborted(error) => {
@@ -202,7 +219,7 @@ fn job_log(explanation: &Explanation) -> Vec<String> {
     let is_anonymous = match &explanation.verdict {
         Verdict::Found(credential) => credential.is_empty(),
         Verdict::Anonymous => true,
-        Verdict::Aborted(_) => false,
+        Verdict::Aborted(_) | Verdict::NoPull { .. } => false,
     };
     if is_anonymous && wording::private_ecr_host(explanation).is_some() {
         lines.push("(then ECR's answer to a pull without credentials: no basic auth credentials)".to_owned());

@@ -20,7 +20,8 @@ pub(super) fn program(call: &HelperCall) -> String {
 pub(super) fn of_verdict(verdict: &EntryVerdict) -> String {
     match verdict {
         EntryVerdict::Chosen => "chosen".to_owned(),
-        EntryVerdict::Usable => "in the pod's Secret".to_owned(),
+        EntryVerdict::Usable => "matches too: the kubelet tries all that match".to_owned(),
+        EntryVerdict::Withheld => "in a Secret that the pod does not get".to_owned(),
         EntryVerdict::OtherPath => "is not for this image".to_owned(),
         EntryVerdict::LongerPathWon => "matches, but a longer path won".to_owned(),
         EntryVerdict::SamePathCameFirst { source, key } => {
@@ -114,7 +115,6 @@ fn notes_of_pod(explanation: &Explanation) -> Vec<String> {
         return Vec::new();
     }
     let mut notes = vec![
-        "with `use_service_account_image_pull_secrets` the pod does not get this Secret, though helpers run".to_owned(),
         "pull secrets of the runner's `image_pull_secrets`, and the node's own credential provider, are not seen here"
             .to_owned(),
     ];

@@ -308,6 +308,7 @@ pub(super) fn shadowed(facts: &Facts<'_>, resolved: &Resolved) -> Vec<Check> {
         let what = match &entry.verdict {
             Verdict::Replaced { by } => format!("{by} takes its place, also where that has none"),
             Verdict::Usable => "it is sent".to_owned(),
+            Verdict::Withheld => "the pod does not get it".to_owned(),
             Verdict::SamePathCameFirst { source, .. } => format!("{source} comes before it"),
             _ => "its source was dropped".to_owned(),
         };

@@ -1,7 +1,7 @@
 //! The runner's `config.toml`.
 
 use ecru_docker::config_file::ConfigFile;
-use ecru_gitlab::config_toml::{ConfigError, ConfigProblem, ConfigToml};
+use ecru_gitlab::config_toml::{ConfigError, ConfigProblem, ConfigToml, Puller};
 use ecru_gitlab::registry_auth::FileContent;
 use secrecy::ExposeSecret as _;
 
@@ -45,9 +45,6 @@ pub(super) static ENVIRONMENT: Definition = Definition {
     title: "every entry of `environment` is a variable",
     why: "The runner drops entries without `=` and tells nobody.",
 };
-
-/// Executors that ask for credentials (GitLab Runner v19.3.0, `main.go`, `newExecutorProviders`).
-const PULLING: [&str; 5] = ["docker", "docker-windows", "docker+machine", "docker-autoscaler", "kubernetes"];
 
 pub(super) fn checks(facts: &Facts<'_>) -> Vec<Check> {
     let path = match &facts.service {
@@ -136,8 +133,7 @@ fn selected(facts: &Facts<'_>, config: &ConfigToml, path: &str) -> Check {
         };
     }
     let lines = chosen.iter().map(|runner| format!("`{}`: executor {}", runner.name, runner.executor));
-    let pulls = |executor: &str| executor.is_empty() || PULLING.contains(&executor);
-    let check = match chosen.iter().any(|runner| pulls(&runner.executor)) {
+    let check = match chosen.iter().any(|runner| runner.puller() != Puller::Nobody) {
         true => Check::pass(&SELECTED),
         false => Check::not_applicable(&SELECTED, "no runner here has an executor that pulls images"),
     };

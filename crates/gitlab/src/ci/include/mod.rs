@@ -7,10 +7,12 @@ mod entry;
 mod wildcard;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
-use super::error::{CiError, CiProblem, CiWarning, CiWarningKind, IncludeProblem, PipelineError};
+use super::error::{CiError, CiProblem, IncludeProblem, PipelineError};
 use super::merge::Merger;
+use super::warning::{CiWarning, CiWarningKind};
 use crate::position::{FileNumber, Position};
 use crate::variables::{self, Variable};
 use crate::yaml::{self, Documents, Mapping, Node, YamlProblem};
@@ -133,15 +135,34 @@ impl<'a> Includer<'a> {
             self.warn(entry, CiWarningKind::IncludedByVariable { path: path.clone() });
             return Ok(());
         };
-        if entry.has_rules {
+        let paths = self.meant_by(&path, entry.position)?;
+        if paths.is_empty() {
+            self.warn(entry, CiWarningKind::IncludeMatchesNothing { path });
+            return Ok(());
+        }
+        let mut were_read = false;
+        for path in paths {
+            match self.file(&path, entry.position) {
+                Ok(file) => {
+                    self.lay_over(whole, &file.mapping, entry.position)?;
+                    were_read = true;
+                }
+                // GitLab evaluates `rules` first, and reads only what they let through
+                // (`lib/gitlab/ci/config/external/mapper.rb`).
+                Err(PipelineError::Include { position, problem, .. })
+                    if entry.has_rules && position == entry.position && problem.is_absence() =>
+                {
+                    self.is_incomplete = true;
+                    self.warn(entry, CiWarningKind::IncludeMissing { path, problem });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if entry.has_rules && were_read {
             self.warn(entry, CiWarningKind::IncludeRules);
         }
-        if entry.has_inputs {
+        if entry.has_inputs && were_read {
             self.warn(entry, CiWarningKind::IncludeInputs);
-        }
-        for path in self.meant_by(&path, entry.position)? {
-            let file = self.file(&path, entry.position)?;
-            self.lay_over(whole, &file.mapping, entry.position)?;
         }
         Ok(())
     }
@@ -150,37 +171,35 @@ impl<'a> Includer<'a> {
         self.warnings.push(CiWarning { position: entry.position, kind });
     }
 
-    /// The path with its variables replaced, or none if one of them is not known.
+    /// The path from the project's top folder with its variables replaced, or none if one of them is not known.
     fn expanded(&self, path: &str) -> Option<String> {
         if !path.contains('$') {
-            return Some(path.to_owned());
+            return Some(path.trim_start_matches('/').to_owned());
         }
         let names = variables::referenced_names(path);
         let value = |name: &str| variables::last_value(self.variables, name);
         if names.iter().any(|name| value(name).is_none()) {
             return None;
         }
-        variables::expand(path, value)
+        variables::expand(path, value).map(|path| path.trim_start_matches('/').to_owned())
     }
 
-    /// The files that a path means: one, or those that a pattern matches.
+    /// The files that a path means: one, or those that a pattern matches but for the file in which it stands
+    /// (`lib/gitlab/ci/config/external/mapper/location_expander.rb`).
     fn meant_by(&mut self, path: &str, position: Position) -> Result<Vec<String>, PipelineError> {
-        let path = path.strip_prefix('/').unwrap_or(path);
-        let problem = |problem| PipelineError::include(position, path, problem);
         if !path.contains('*') {
             return Ok(vec![path.to_owned()]);
         }
-        let mut found = self.files.paths().map_err(|error| problem(IncludeProblem::File(error)))?;
-        found.retain(|candidate| wildcard::matches(path, candidate));
-        if found.is_empty() {
-            return Err(problem(IncludeProblem::NoMatch));
-        }
+        let problem = |error| PipelineError::include(position, path, IncludeProblem::File(error));
+        let mut found = self.files.paths().map_err(problem)?;
+        let own = self.chain.last();
+        found.retain(|candidate| wildcard::matches(path, candidate) && own != Some(candidate));
         Ok(found)
     }
 
     fn file(&mut self, path: &str, position: Position) -> Result<Arc<Whole>, PipelineError> {
         let problem = |problem| PipelineError::include(position, path, problem);
-        if !path.ends_with(".yml") && !path.ends_with(".yaml") {
+        if !has_yaml_extension(path) {
             return Err(problem(IncludeProblem::Extension));
         }
         if self.chain.iter().any(|outer| outer == path) {
@@ -223,6 +242,14 @@ impl<'a> Includer<'a> {
         let include = mapping.shift_remove("include").map(|member| member.value);
         Ok(OwnContent { mapping, include: include.filter(|node| !node.is_null()) })
     }
+}
+
+/// Whether GitLab takes a file of this name (`lib/gitlab/ci/config/external/file/base.rb`, `YAML_ALLOWLIST_EXTENSION`).
+fn has_yaml_extension(path: &str) -> bool {
+    let extension = Path::new(path).extension();
+    extension.is_some_and(|extension| {
+        extension.eq_ignore_ascii_case("yml") || extension.eq_ignore_ascii_case("yaml")
+    })
 }
 
 /// The mapping of keywords and jobs in a file.

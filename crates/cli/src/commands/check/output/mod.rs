@@ -7,14 +7,15 @@ mod text;
 
 use super::report::{Credentials, Report};
 use crate::args::CheckFormat;
+use crate::terminal::{printable_json, printable_xml};
 
 /// The report as it is printed.
 pub(super) fn rendered(report: &Report, format: CheckFormat) -> String {
     match format {
         CheckFormat::Text => text::text(report),
-        CheckFormat::Json => json::json(report),
-        CheckFormat::Junit => junit::junit(report),
-        CheckFormat::Codequality => format!("{:#}", codequality::codequality(report)),
+        CheckFormat::Json => printable_json(&json::json(report)),
+        CheckFormat::Junit => printable_xml(&junit::junit(report)),
+        CheckFormat::Codequality => printable_json(&format!("{:#}", codequality::codequality(report))),
     }
 }
 

@@ -40,7 +40,10 @@ pub(super) fn text(report: &Report) -> String {
             users(&image.used_by),
             match variables.is_empty() {
                 true => "its `$[[ inputs ]]` are not evaluated".to_owned(),
-                false => format!("{} is not known here", variables.join(", ")),
+                false => match variables.as_slice() {
+                    [only] => format!("{only} is not known here"),
+                    _ => format!("{} are not known here", variables.join(", ")),
+                },
             }
         );
         for name in &image.variables {
@@ -150,14 +153,21 @@ fn summary(report: &Report) -> String {
     let count = |is: fn(&CheckedImage) -> bool| report.images.iter().filter(|image| is(image)).count();
     let good = count(|image| image.problem().is_none() && matches!(image.outcome, Outcome::Exists(_)));
     let failed = count(|image| image.problem().is_some());
-    let mut text =
-        format!("{} jobs, {} images: {good} ok, {failed} failed", report.jobs, report.images.len());
+    let (jobs, images) = (counted(report.jobs, "job"), counted(report.images.len(), "image"));
+    let mut text = format!("{jobs}, {images}: {good} ok, {failed} failed");
     let open = report.images.len() - good - failed + report.unresolved.len();
     if open > 0 {
         let _ = write!(text, ", {open} not checked");
     }
     if !report.failed_jobs.is_empty() {
-        let _ = write!(text, "; {} jobs cannot be read", report.failed_jobs.len());
+        let _ = write!(text, "; {} cannot be read", counted(report.failed_jobs.len(), "job"));
     }
     text
+}
+
+fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    }
 }
