@@ -24,5 +24,6 @@ pub mod service;
 pub mod setup_job;
 pub mod setup_job_host;
 pub mod setup_runner;
+mod shell;
 pub mod surroundings;
 mod timestamp;

@@ -97,6 +97,11 @@ pub enum Fix {
         /// The lines.
         lines: String,
     },
+    /// What to do in words, where neither a command nor lines can say it.
+    Advice {
+        /// The words.
+        text: String,
+    },
 }
 
 /// One check, carried out. Nothing in it is secret.
@@ -132,6 +137,20 @@ pub struct Section {
 pub struct Report {
     /// The contexts that were looked at.
     pub sections: Vec<Section>,
+}
+
+impl Fix {
+    /// A command that only a person carries out.
+    #[must_use]
+    pub fn command(command: impl Into<String>) -> Self {
+        Self::Command { command: command.into(), by_setup: false }
+    }
+
+    /// What to do in words.
+    #[must_use]
+    pub fn advice(text: impl Into<String>) -> Self {
+        Self::Advice { text: text.into() }
+    }
 }
 
 impl Outcome {

@@ -12,6 +12,7 @@ use ecru_gitlab::registry_auth::{ResolvedCredential, RunnerVersion};
 use crate::checks::job_host::Probe;
 use crate::report::Context;
 use crate::service::below;
+use crate::shell::shell_word;
 
 /// The machine, this process, and what a person asked for.
 #[derive(Debug, Clone)]
@@ -52,7 +53,69 @@ pub struct Asked {
     pub metadata_wanted: bool,
 }
 
+/// The machine that commands are about, and what a person said of its runner. A command that leaves one of these out is
+/// about another machine, or another runner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The folder that is `/` of the machine.
+    pub root: PathBuf,
+    /// The runner's home directory, where it was given.
+    pub home: Option<PathBuf>,
+    /// The runner's `config.toml`, where it was given.
+    pub config: Option<PathBuf>,
+}
+
+impl Target {
+    /// This machine, of whose runner nothing was said.
+    #[must_use]
+    pub fn this_machine() -> Self {
+        Self { root: PathBuf::from("/"), home: None, config: None }
+    }
+
+    /// Whether it is the machine that this process is on.
+    #[must_use]
+    pub fn is_this_machine(&self) -> bool {
+        self.root == Path::new("/")
+    }
+
+    /// The command that sets up its runner for `registries`.
+    #[must_use]
+    pub fn setup_runner<S: AsRef<str>>(&self, registries: &[S]) -> String {
+        let registries: Vec<&str> = registries.iter().map(AsRef::as_ref).collect();
+        self.told(format!("ecru setup runner --registry {}", registries.join(" ")))
+    }
+
+    /// `command`, one of `ecru` about a runner, told which one.
+    #[must_use]
+    pub fn told(&self, mut command: String) -> String {
+        let root = (!self.is_this_machine()).then_some(&self.root);
+        let options = [("--root", root), ("--home", self.home.as_ref()), ("--config", self.config.as_ref())];
+        for (option, path) in options.into_iter().filter_map(|(option, path)| Some((option, path?))) {
+            command.push_str(&format!(" {option} {}", shell_word(&path.display().to_string())));
+        }
+        command
+    }
+
+    /// A command that begins with `systemctl`, told which machine it is about; others as they are.
+    #[must_use]
+    pub fn systemctl(&self, command: &str) -> String {
+        match command.strip_prefix("systemctl ") {
+            Some(rest) if !self.is_this_machine() => {
+                format!("systemctl --root={} {rest}", shell_word(&self.root.display().to_string()))
+            }
+            _ => command.to_owned(),
+        }
+    }
+}
+
 impl Surroundings {
+    /// What commands are about.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        let Asked { home, config, .. } = &self.asked;
+        Target { root: self.root.clone(), home: home.clone(), config: config.clone() }
+    }
+
     /// Where an absolute path of the machine is.
     #[must_use]
     pub fn place_of(&self, path: &Path) -> PathBuf {
@@ -93,6 +156,8 @@ impl Surroundings {
 pub struct Puller {
     /// Which of them.
     pub context: Context,
+    /// The machine that it is on.
+    pub target: Target,
     /// Its variables, with which its helpers are started; paths in `HOME` and `PATH` are places of this machine.
     pub environment: Environment,
     /// ecru's configuration as it counts there.

@@ -9,6 +9,9 @@ use serde_json::Value;
 use super::fixture::{Fix, Fixture, all};
 use super::machine::{Machine, checks, failures};
 
+/// What commands begin with.
+const PROGRAMS: [&str; 8] = ["aws", "chmod", "chown", "ecru", "jq", "ls", "systemctl", "timedatectl"];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_cause_is_named_first_and_its_fix_works() {
     let mut wrong = Vec::new();
@@ -28,6 +31,7 @@ async fn played(fixture: &Fixture) -> Result<(), String> {
     if first != fixture.first_failure {
         return Err(format!("{first} fails first\n{}", failures(&before).join("\n")));
     }
+    assert_commands_can_be_typed(&machine, &before);
     match fixture.fix {
         Fix::Doctor => {
             diagnose(&machine, fixture, &["--fix", "--yes"]);
@@ -91,8 +95,25 @@ fn first_fix(diagnosis: &Value, kind: &str) -> Result<Value, String> {
     if fix["kind"] == kind { Ok(fix) } else { Err(format!("its first fix is no {kind}: {fix}")) }
 }
 
+/// Sees that what is printed as a command is one, and is about the machine that was looked at.
+fn assert_commands_can_be_typed(machine: &Machine, diagnosis: &Value) {
+    let root = machine.root().display().to_string();
+    for check in checks(diagnosis) {
+        for fix in check["fixes"].as_array().expect("fixes").iter().filter(|fix| fix["kind"] == "command") {
+            let command = fix["command"].as_str().expect("a command");
+            let mut words = command.split_whitespace().skip_while(|word| word.starts_with("HOME="));
+            let program = words.next().unwrap_or_default();
+            assert!(PROGRAMS.contains(&program), "{}: `{command}` begins with no program", check["id"]);
+            let shell = Command::new("/bin/sh").args(["-n", "-c", command]).status().expect("a shell");
+            assert!(shell.success(), "{}: `{command}` is not understood by a shell", check["id"]);
+            let asks_aws = program == "aws" && !command.contains("HOME=");
+            assert!(asks_aws || command.contains(&root), "{}: `{command}` is about no machine", check["id"]);
+        }
+    }
+}
+
 /// Does what a person would do with lines: those of DOCKER_AUTH_CONFIG take the place of the line that has it, others
-/// go into a file of their own.
+/// come behind what is there.
 fn write_lines(machine: &Machine, fix: &Value) -> Result<(), String> {
     let place = PathBuf::from(fix["place"].as_str().unwrap_or_default());
     if !place.starts_with(machine.root()) {
@@ -104,7 +125,7 @@ fn write_lines(machine: &Machine, fix: &Value) -> Result<(), String> {
     let has_place = |line: &&str| line.contains("DOCKER_AUTH_CONFIG") && lines.contains("DOCKER_AUTH_CONFIG");
     let new = match old.lines().find(has_place) {
         Some(line) => old.replace(line, &lines),
-        None => format!("{lines}\n"),
+        None => format!("{old}{lines}\n"),
     };
     write(&place, &new)
 }

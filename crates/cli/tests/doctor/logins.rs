@@ -113,8 +113,8 @@ async fn one_in_the_variable_wins_over_a_helper_that_works() {
     let before = diagnosis(&machine, &[]);
     assert_eq!(before["first_failure"], LOGIN);
     let fix = check(&before)["fixes"][0].clone();
-    assert_eq!(fix["place"], "$DOCKER_AUTH_CONFIG");
-    assert_eq!(fix["lines"], format!("remove `{HOST}` from `auths`"));
+    assert_eq!(fix["kind"], "advice");
+    assert_eq!(fix["text"], format!("remove `{HOST}` from `auths` of $DOCKER_AUTH_CONFIG"));
 
     write_variable(&machine, r#"{"auths":{}}"#);
     let after = diagnosis(&machine, &[]);

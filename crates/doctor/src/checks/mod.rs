@@ -5,6 +5,7 @@
 //! the same time and puts the checks into the order of [`of`].
 
 pub mod failures;
+mod hints;
 pub mod identity;
 pub mod images;
 pub mod job;

@@ -84,6 +84,7 @@ pub(super) fn fix(fix: &Fix, label: &str) -> Markup {
                     p.label { (label) " lines in " code.place { (visible(place)) } }
                     pre.lines { code { (visible(lines)) } }
                 },
+                Fix::Advice { text } => p.label { (label) " " (visible(text)) },
             }
         }
     }

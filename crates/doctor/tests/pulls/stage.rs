@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ecru_doctor::checks::pulls;
 use ecru_doctor::report::{Check, Context, Fix, Outcome};
-use ecru_doctor::surroundings::{ImageChoice, Puller};
+use ecru_doctor::surroundings::{ImageChoice, Puller, Target};
 use ecru_ecr::clock::system_time;
 use ecru_ecr::config::{Config, Source};
 use ecru_ecr::deadlines::Deadlines;
@@ -103,6 +103,7 @@ impl Stage {
         variables.extend(self.variables.iter().cloned());
         Puller {
             context: self.context,
+            target: Target::this_machine(),
             environment: Environment::from_map(variables),
             config_file: "/etc/ecru/config.toml".into(),
             config: Config::load(&[Source { path: config, required: true, owner: None }]).unwrap(),

@@ -45,6 +45,7 @@ fn details(check: &Check) -> String {
     let fixes = check.fixes.iter().map(|fix| match fix {
         Fix::Command { command, .. } => format!("fix: {command}"),
         Fix::Lines { place, lines } => format!("fix: in {place}:\n{lines}"),
+        Fix::Advice { text } => format!("advice: {text}"),
     });
     [check.definition.title.to_owned(), check.definition.why.to_owned()]
         .into_iter()

@@ -50,6 +50,7 @@ fn put_check(text: &mut String, check: &Check) {
             Fix::Lines { place, lines } => {
                 put_lines(text, "fix", &format!("in {place}:\n{lines}"));
             }
+            Fix::Advice { text: advice } => put_lines(text, "advice", advice),
         }
     }
 }

@@ -10,8 +10,11 @@ use ecru_ecr::token::{AwsFailure, FailureKind, TokenError};
 use serde_json::json;
 
 use super::{Asked, View};
+use crate::checks::hints::as_user_of;
 use crate::iam_policy;
 use crate::report::{Check, Context, Fix};
+use crate::service::below;
+use crate::shell::shell_word;
 use crate::surroundings::Puller;
 
 /// The longest file that is looked at to know the instance, in bytes.
@@ -36,11 +39,11 @@ fn of(view: &View<'_>, error: &TokenError) -> Vec<Fix> {
             trust(view, failure)
         }
         TokenError::AccessDenied { .. } => vec![token_policy(view)],
-        TokenError::ClockSkew { .. } => vec![command("timedatectl set-ntp true")],
+        TokenError::ClockSkew { .. } => vec![Fix::command("timedatectl set-ntp true")],
         _ => match error.kind() {
-            FailureKind::HopLimit => [vec![hop_limit()], identity(view)].concat(),
+            FailureKind::HopLimit => [vec![hop_limit(view)], identity(view)].concat(),
             FailureKind::TimedOut if error.to_string().contains("instance metadata service") => {
-                vec![hop_limit()]
+                vec![hop_limit(view)]
             }
             FailureKind::NoIdentity => identity(view),
             FailureKind::BrokenIdentity => vec![as_puller(view, "aws sts get-caller-identity")],
@@ -78,17 +81,17 @@ pub(super) fn profile(view: &View<'_>, name: &str) -> Fix {
 
 /// Something to change in the puller's variables; `what` says it.
 pub(super) fn other_settings(view: &View<'_>, what: &str) -> Fix {
-    let place = match view.puller.context {
+    Fix::advice(match view.puller.context {
         Context::Runner | Context::JobHost => {
-            "the environment of the gitlab-runner service (`systemctl edit gitlab-runner`)"
+            let edit = view.puller.target.systemctl("systemctl edit gitlab-runner");
+            format!("{what}, in the environment of the gitlab-runner service (`{edit}`)")
         }
-        Context::Job => "the variables of the job or of its project",
-    };
-    Fix::Lines { place: place.to_owned(), lines: what.to_owned() }
+        Context::Job => format!("{what}, among the variables of the job or of its project"),
+    })
 }
 
 /// The line of the policy that lets a registry in.
-pub(super) fn permission(asked: &Asked) -> Option<Fix> {
+pub(super) fn permission(view: &View<'_>, asked: &Asked) -> Fix {
     let lines = match asked.registry.account() {
         None => "[policy]\npublic = true".to_owned(),
         Some(account) => {
@@ -98,35 +101,37 @@ pub(super) fn permission(asked: &Asked) -> Option<Fix> {
             )
         }
     };
-    Some(Fix::Lines { place: SYSTEM_FILE.to_owned(), lines })
-}
-
-fn command(command: &str) -> Fix {
-    Fix::Command { command: command.to_owned(), by_setup: false }
+    let place = below(&view.puller.target.root, Path::new(SYSTEM_FILE)).display().to_string();
+    Fix::Lines { place, lines }
 }
 
 /// `command` with the home directory of the puller, where the SDK keeps what it is about.
 fn as_puller(view: &View<'_>, text: &str) -> Fix {
     match (view.puller.context, view.puller.environment.home()) {
-        (Context::Runner, Some(home)) => command(&format!("HOME={} {text}", home.display())),
-        _ => command(text),
+        (Context::Runner, Some(home)) => Fix::command(as_user_of(&home, text)),
+        _ => Fix::command(text),
     }
 }
 
 fn login(view: &View<'_>, profile: &str) -> Fix {
-    as_puller(view, &format!("aws sso login --profile {profile}"))
+    as_puller(view, &format!("aws sso login --profile {}", shell_word(profile)))
 }
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-IMDS-existing-instances.html>
-fn hop_limit() -> Fix {
-    command(&format!(
+fn hop_limit(view: &View<'_>) -> Fix {
+    Fix::command(format!(
         "aws ec2 modify-instance-metadata-options --instance-id {} --http-put-response-hop-limit 2",
-        instance().unwrap_or_else(|| "INSTANCE_ID".to_owned())
+        instance(view)
     ))
 }
 
-/// The instance's name, which EC2 writes into the firmware's tables.
-fn instance() -> Option<String> {
+/// The instance's name, which EC2 writes into the firmware's tables, or what stands for it.
+fn instance(view: &View<'_>) -> String {
+    let name = view.puller.target.is_this_machine().then(instance_of_this_machine).flatten();
+    name.unwrap_or_else(|| "INSTANCE_ID".to_owned())
+}
+
+fn instance_of_this_machine() -> Option<String> {
     let tag = read_limited(&MachineFiles::of_this_machine().asset_tag, MAX_TAG_BYTES).ok()??;
     let tag = String::from_utf8(tag).ok()?.trim().to_owned();
     let is_name = tag.starts_with("i-") && tag.bytes().skip(2).all(|byte| byte.is_ascii_hexdigit());
@@ -135,18 +140,18 @@ fn instance() -> Option<String> {
 
 /// How a puller gets an identity at all.
 fn identity(view: &View<'_>) -> Vec<Fix> {
-    let registries = || view.registries.iter().map(|asked| asked.name.as_str()).collect::<Vec<_>>();
     match view.puller.context {
         Context::Runner | Context::JobHost => {
-            let registries = registries();
-            let registries = if registries.is_empty() { "REGISTRY".to_owned() } else { registries.join(" ") };
-            let instance = instance().unwrap_or_else(|| "INSTANCE_ID".to_owned());
+            let names: Vec<&str> = view.registries.iter().map(|asked| asked.name.as_str()).collect();
+            let setup =
+                view.puller.target.setup_runner(if names.is_empty() { &["REGISTRY"] } else { &names });
             vec![
-                command(&format!(
-                    "aws ec2 associate-iam-instance-profile --instance-id {instance} --iam-instance-profile \
-                     Name=INSTANCE_PROFILE"
+                Fix::command(format!(
+                    "aws ec2 associate-iam-instance-profile --instance-id {} --iam-instance-profile \
+                     Name=INSTANCE_PROFILE",
+                    instance(view)
                 )),
-                command(&format!("ecru setup runner --registry {registries} --aws-env AWS_PROFILE=PROFILE")),
+                Fix::command(format!("{setup} --aws-env AWS_PROFILE=PROFILE")),
             ]
         }
         Context::Job => {
@@ -169,10 +174,9 @@ fn trust(view: &View<'_>, failure: &AwsFailure) -> Vec<Fix> {
         view.identity.choice.selection.roles().iter().map(|role| role.arn.as_str()).collect();
     let role = roles.first().copied().unwrap_or("ROLE");
     if failure.operation != "AssumeRole" {
-        return vec![Fix::Lines {
-            place: format!("the trust policy of {role}"),
-            lines: "let the token's issuer in, for its `sub` and `aud`".to_owned(),
-        }];
+        return vec![Fix::advice(format!(
+            "let the token's issuer in, for its `sub` and `aud`, in the trust policy of {role}"
+        ))];
     }
     let statement = json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": roles });
     vec![

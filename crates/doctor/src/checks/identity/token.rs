@@ -13,7 +13,7 @@ pub(super) fn checks(view: &View<'_>, asked: &Asked) -> Vec<Check> {
         Ok(()) => Check::pass(&catalogue.permitted),
         Err(error) => {
             let check = Check::fail(&catalogue.permitted, error.to_string());
-            fixes::permission(asked).into_iter().fold(check, Check::fix)
+            check.fix(fixes::permission(view, asked))
         }
     };
     let token = match &asked.token {

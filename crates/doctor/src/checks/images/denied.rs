@@ -12,7 +12,7 @@ use crate::checks::identity::Answers;
 use crate::checks::identity::fixes::ecru_config;
 use crate::iam_policy::{self, Purpose};
 use crate::report::{Check, Context, Fix};
-use crate::surroundings::Puller;
+use crate::surroundings::{Puller, Target};
 
 /// What the first pull through a cache needs besides
 /// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-iam.html>).
@@ -107,6 +107,7 @@ fn repository_policy(registry: &Registry, caller: &Caller) -> Fix {
 /// What lets an image be pulled that was refused.
 pub(super) fn fixes(
     context: Context,
+    target: &Target,
     error: &LookupError,
     registry: Option<&Registry>,
     image: &str,
@@ -127,10 +128,9 @@ pub(super) fn fixes(
             place: "~/.docker/config.json of the job's container".to_owned(),
             lines: format!("{:#}", json!({ "credHelpers": { host_of(image): "ecr-login" } })),
         }],
-        (LookupError::LoginMissing, Some(registry)) => vec![Fix::Command {
-            command: format!("ecru setup runner --registry {}", registry.host()),
-            by_setup: true,
-        }],
+        (LookupError::LoginMissing, Some(registry)) => {
+            vec![Fix::Command { command: target.setup_runner(&[registry.host()]), by_setup: true }]
+        }
         _ => Vec::new(),
     }
 }
@@ -190,7 +190,7 @@ fn caches_of(registry: &Registry) -> Fix {
         registry.account().unwrap_or_default(),
         registry.region()
     );
-    Fix::Command { command, by_setup: false }
+    Fix::command(command)
 }
 
 #[cfg(test)]
@@ -213,7 +213,8 @@ mod tests {
     fn a_cache_that_may_not_fill_needs_the_whole_policy_of_caches() {
         let registry = Registry::parse("000000000000.dkr.ecr.us-east-1.amazonaws.com").unwrap();
         for action in OF_CACHES {
-            let fixes = fixes(Context::Runner, &denied(action), Some(&registry), IMAGE);
+            let fixes =
+                fixes(Context::Runner, &Target::this_machine(), &denied(action), Some(&registry), IMAGE);
             let [Fix::Lines { lines, .. }] = fixes.as_slice() else { panic!("{fixes:?}") };
             assert!(OF_CACHES.iter().all(|action| lines.contains(action)), "{lines}");
             let remark = remark(&denied(action), Some(&registry), IMAGE);
@@ -225,8 +226,12 @@ mod tests {
     #[test]
     fn a_job_without_credentials_is_not_told_to_set_up_a_runner() {
         let registry = Registry::parse("000000000000.dkr.ecr.us-east-1.amazonaws.com").unwrap();
-        let fix = |context| fixes(context, &LookupError::LoginMissing, Some(&registry), IMAGE).remove(0);
-        assert!(matches!(fix(Context::Runner), Fix::Command { by_setup: true, .. }));
+        let target = Target { root: "/mnt".into(), ..Target::this_machine() };
+        let fix =
+            |context| fixes(context, &target, &LookupError::LoginMissing, Some(&registry), IMAGE).remove(0);
+        assert!(
+            matches!(fix(Context::Runner), Fix::Command { by_setup: true, command } if command.contains("--root /mnt"))
+        );
         assert!(matches!(fix(Context::Job), Fix::Lines { lines, .. } if lines.contains("credHelpers")));
     }
 }

@@ -150,7 +150,7 @@ fn failed(puller: &Puller, catalogue: &'static Catalogue, image: &LookedUp, erro
         _ => Check::fail(&catalogue.image, error.to_string()),
     };
     let check = obstacles.iter().fold(check, |check, obstacle| check.seen(obstacle.clone()));
-    let fixes = denied::fixes(puller.context, error, registry.as_ref(), &image.choice.image);
+    let fixes = denied::fixes(puller.context, &puller.target, error, registry.as_ref(), &image.choice.image);
     let check = match error.hint() {
         Some(hint) if fixes.is_empty() => check.seen(format!("hint: {hint}")),
         _ => check,

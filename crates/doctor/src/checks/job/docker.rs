@@ -6,6 +6,7 @@ use secrecy::ExposeSecret as _;
 
 use super::Facts;
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
+use crate::shell::shell_word;
 
 /// Programs that pull and push without `docker`, by which images without it are recognised.
 const OTHER_CLIENTS: [&str; 6] = ["executor", "buildctl", "podman", "buildah", "skopeo", "crane"];
@@ -76,7 +77,7 @@ pub(super) fn config(facts: &Facts<'_>) -> Check {
                 Some(hint) => check.seen(format!("hint: {hint}")),
                 None => check,
             }
-            .fix(Fix::Command { command: format!("jq . {}", file.path), by_setup: false })
+            .fix(Fix::command(format!("jq . {}", shell_word(&file.path))))
         }
         (FileContent::Text(_), Ok(config)) => {
             let check = Check::pass(&CONFIG);

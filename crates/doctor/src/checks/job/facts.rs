@@ -163,6 +163,7 @@ impl<'a> Facts<'a> {
         let environment = self.surroundings.environment.clone();
         Puller {
             context: Context::Job,
+            target: self.surroundings.target(),
             registries: self.registries(&config),
             deadlines: Deadlines::from_environment(&environment).unwrap_or_default(),
             config_file: environment

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Facts;
+use crate::checks::hints;
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
 
 pub(super) static SETTINGS: Definition = Definition {
@@ -29,7 +30,7 @@ pub(super) fn settings(facts: &Facts<'_>) -> Check {
         Err(error) => {
             let check = Check::fail(&SETTINGS, error.to_string());
             match error.hint() {
-                Some(command) => check.fix(Fix::Command { command, by_setup: false }),
+                Some(hint) => check.fix(hints::fix(&hint)),
                 None => check,
             }
         }

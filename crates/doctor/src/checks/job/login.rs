@@ -9,6 +9,7 @@ use secrecy::ExposeSecret as _;
 
 use super::Facts;
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
+use crate::shell::shell_word;
 use crate::timestamp::timestamp;
 
 pub(super) static LOGIN: Definition = Definition {
@@ -43,7 +44,7 @@ fn check(stored: &Stored, now: SystemTime) -> Check {
     // The form of these passwords is documented nowhere, so that this says what the password says.
     let check = match (*expires_at <= now, is_used) {
         (true, true) => Check::fail(&LOGIN, format!("the password says that it has expired at {until}"))
-            .fix(Fix::Command { command: format!("docker logout {key}"), by_setup: false }),
+            .fix(Fix::command(format!("docker logout {}", shell_word(key)))),
         (true, false) => {
             Check::pass(&LOGIN).seen(format!("it has expired at {until}, but a helper is asked in its place"))
         }

@@ -37,7 +37,7 @@ pub(super) fn answers(engine: &Result<Engine, EngineError>) -> Check {
         }
         Err(error) => {
             let check = Check::fail(&ANSWERS, error.to_string());
-            let start = Fix::Command { command: "systemctl start docker".to_owned(), by_setup: false };
+            let start = Fix::command("systemctl start docker");
             match error.hint() {
                 Some(hint) => check.seen(hint).fix(start),
                 None => check.fix(start),

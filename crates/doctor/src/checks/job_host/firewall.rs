@@ -69,10 +69,7 @@ fn judged(addresses: &BTreeSet<IpAddr>, rules: &[Rule]) -> Check {
     } else {
         Check::fail(&IN_FORCE, format!("no rule keeps containers from {}", missing.join(" and ")))
             .fix(Fix::Command { command: "ecru setup job-host --yes".to_owned(), by_setup: true })
-            .fix(Fix::Command {
-                command: format!("systemctl restart {}", crate::firewall::UNIT),
-                by_setup: false,
-            })
+            .fix(Fix::command(format!("systemctl restart {}", crate::firewall::UNIT)))
     };
     let ours: BTreeSet<&Rule> = rules.iter().filter(|rule| addresses.contains(&rule.address)).collect();
     ours.into_iter()

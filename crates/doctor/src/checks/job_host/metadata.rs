@@ -95,7 +95,7 @@ fn container(seen: &Result<Vec<Sight>, String>, wanted: bool) -> Check {
         }
         Some(sight) => Check::fail(&CONTAINER, taken(sight))
             .fix(Fix::Command { command: "ecru setup job-host --yes".to_owned(), by_setup: true })
-            .fix(Fix::Command { command: hop_limit_command(INSTANCE), by_setup: false }),
+            .fix(Fix::command(hop_limit_command(INSTANCE))),
     };
     seen.iter().fold(check, |check, sight| check.seen(line("a container", sight)))
 }
@@ -115,7 +115,7 @@ fn token_required(from_host: &[Sight]) -> Check {
         None => Check::pass(&TOKEN_REQUIRED),
         Some(_) => {
             Check::fail(&TOKEN_REQUIRED, "metadata is given without a token: HttpTokens is `optional`")
-                .fix(Fix::Command { command: hop_limit_command(INSTANCE), by_setup: false })
+                .fix(Fix::command(hop_limit_command(INSTANCE)))
         }
     };
     from_host.iter().fold(check, |check, sight| check.seen(line("this host", sight)))
@@ -136,7 +136,7 @@ fn hop_limit(from_host: &[Sight], from_container: &Result<Vec<Sight>, String>, w
             Check::not_applicable(&HOP_LIMIT, "jobs are meant to have the instance's identity")
         }
         Some(Reply::Status { code: 200 }) => Check::fail(&HOP_LIMIT, "the hop limit is 2 or more")
-            .fix(Fix::Command { command: hop_limit_command(INSTANCE), by_setup: false }),
+            .fix(Fix::command(hop_limit_command(INSTANCE))),
         Some(Reply::NoConnection { .. }) => {
             Check::skipped(&HOP_LIMIT, "containers cannot connect at all, so that the hop limit is not seen")
         }

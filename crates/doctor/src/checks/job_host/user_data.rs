@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::files::read_limited;
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
 use crate::service::below;
+use crate::shell::shell_word;
 
 pub(super) static ARRIVED: Definition = Definition {
     id: "job-host.user-data.arrived",
@@ -22,6 +23,9 @@ const RESULTS: [&str; 2] = ["/run/cloud-init/result.json", "/var/lib/cloud/data/
 const FOLDERS: [&str; 2] = ["/run/cloud-init", "/var/lib/cloud"];
 const USER_DATA: &str = "/var/lib/cloud/instance/user-data.txt";
 
+/// What the user data printed.
+const OUTPUT: &str = "/var/log/cloud-init-output.log";
+
 /// The longest report, in bytes.
 const MAX_REPORT_BYTES: usize = 1024 * 1024;
 
@@ -33,22 +37,26 @@ pub(super) fn arrived(root: &Path) -> Check {
     if is_empty {
         return Check::not_applicable(&ARRIVED, "this host was started without user data");
     }
-    let look = || Fix::Command { command: "cloud-init status --long".to_owned(), by_setup: false };
+    // cloud-init tells of the machine on which it is started, and of no other.
+    let status = |option: &str| match root == Path::new("/") {
+        true => Fix::command(format!("cloud-init status {option}")),
+        false => Fix::advice(format!("on that host: `cloud-init status {option}`")),
+    };
     for path in RESULTS {
         match read_limited(&below(root, Path::new(path)), MAX_REPORT_BYTES) {
             Ok(None) => {}
-            Ok(Some(report)) => return of_report(&report).about(path),
+            Ok(Some(report)) => return of_report(&report, root).about(path),
             Err(error) => {
-                return Check::skipped(&ARRIVED, format!("cannot read `{path}`: {error}")).fix(look());
+                return Check::skipped(&ARRIVED, format!("cannot read `{path}`: {error}"))
+                    .fix(status("--long"));
             }
         }
     }
-    Check::skipped(&ARRIVED, "cloud-init has not ended yet")
-        .fix(Fix::Command { command: "cloud-init status --wait".to_owned(), by_setup: false })
+    Check::skipped(&ARRIVED, "cloud-init has not ended yet").fix(status("--wait"))
 }
 
 /// Errors are counted and not shown, because they repeat what was run, with all that stood in it.
-fn of_report(report: &[u8]) -> Check {
+fn of_report(report: &[u8], root: &Path) -> Check {
     let report: Value = serde_json::from_slice(report).unwrap_or_default();
     let Some(errors) = report["v1"]["errors"].as_array() else {
         return Check::skipped(&ARRIVED, "its report is in a form that is not known here");
@@ -65,7 +73,8 @@ fn of_report(report: &[u8]) -> Check {
     if errors.is_empty() {
         return check;
     }
-    check.fix(Fix::Command { command: "less /var/log/cloud-init-output.log".to_owned(), by_setup: false })
+    let log = below(root, Path::new(OUTPUT)).display().to_string();
+    check.fix(Fix::command(format!("less {}", shell_word(&log))))
 }
 
 #[cfg(test)]
@@ -108,7 +117,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_report_is_too_odd(report in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = of_report(&report);
+            let _ = of_report(&report, Path::new("/"));
         }
     }
 }

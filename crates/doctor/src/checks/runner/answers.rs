@@ -111,7 +111,7 @@ fn in_time_of(suffix: &str, runs: &[&(Question, HelperRun)], facts: &Facts<'_>) 
         };
         let check = Check::fail(&IN_TIME, reason).about(program);
         return match &run.hint {
-            Some(command) => check.fix(Fix::Command { command: command.clone(), by_setup: false }),
+            Some(hint) => check.fix(facts.fix_of_hint(hint)),
             None if is_for_ecr(suffix) => check.fix(facts.setup_command()),
             None => check,
         };
@@ -125,7 +125,7 @@ fn in_time_of(suffix: &str, runs: &[&(Question, HelperRun)], facts: &Facts<'_>) 
             .about(program)
             .seen(line)
             .seen(format!("a helper is stopped here after {} s", HELPER_DEADLINE.as_secs()))
-            .fix(Fix::Command { command, by_setup: false });
+            .fix(Fix::command(command));
     }
     Check::pass(&IN_TIME).about(program).seen(line)
 }
@@ -269,7 +269,7 @@ fn without_credentials(
     let check = Check::fail(&CREDENTIALS, reason);
     let check = causes.into_iter().chain(log).fold(check, Check::seen);
     match hints.first().and_then(|line| line.split_once("hint: ")) {
-        Some((_, hint)) => check.fix(Fix::Command { command: hint.to_owned(), by_setup: false }),
+        Some((_, hint)) => check.fix(facts.fix_of_hint(hint)),
         None => check.fix(facts.setup_command()),
     }
 }
@@ -324,7 +324,7 @@ pub(super) fn shadowed(facts: &Facts<'_>, resolved: &Resolved) -> Vec<Check> {
         Check::fail(&SHADOWED, format!("`auths` has a password for it: {what}"))
             .about(key.clone())
             .seen(format!("in {source}"))
-            .fix(Fix::Lines { place: source, lines: format!("remove `{key}` from `auths`") })
+            .fix(Fix::advice(format!("remove `{key}` from `auths` of {source}")))
     };
     seen.into_iter().map(of_one).collect()
 }

@@ -41,14 +41,14 @@ pub(super) async fn reach_helper(facts: &Facts<'_>) -> Check {
         names.join(", ")
     );
     let home = facts.service.as_ref().map(|service| service.home.clone()).unwrap_or_default();
-    let place = facts.surroundings.place_of(&home).join(".aws/credentials").display().to_string();
+    let place = facts.place(home.join(".aws/credentials"));
     Check::fail(&REACH_HELPER, reason)
         .fix(Fix::Lines {
             place,
             lines: "[default]\naws_access_key_id = KEY\naws_secret_access_key = SECRET".to_owned(),
         })
-        .fix(Fix::Lines {
-            place: "the instance, task or pod that gitlab-runner runs on (better than keys)".to_owned(),
-            lines: "an IAM role with the policy that `ecru setup runner` prints".to_owned(),
-        })
+        .fix(Fix::advice(
+            "better than keys: give the instance, task or pod that gitlab-runner runs on an IAM role with the policy that \
+             `ecru setup runner` prints",
+        ))
 }

@@ -6,7 +6,9 @@ use ecru_gitlab::registry_auth::FileContent;
 use secrecy::ExposeSecret as _;
 
 use super::Facts;
+use crate::checks::hints;
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
+use crate::shell::shell_word;
 
 const ENTRY: &str = "DOCKER_AUTH_CONFIG=";
 
@@ -68,17 +70,21 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<Check> {
 }
 
 fn readable<'f>(facts: &'f Facts<'_>, path: &str) -> Result<&'f str, Check> {
+    let target = facts.surroundings.target();
+    let place = shell_word(&facts.place(path));
     let (reason, command) = match &facts.config_text {
         FileContent::Text(text) => return Ok(text.expose_secret()),
-        FileContent::NotFound => (format!("{path} does not exist"), "gitlab-runner register".to_owned()),
+        FileContent::NotFound => {
+            (format!("{path} does not exist"), format!("gitlab-runner register --config {place}"))
+        }
         FileContent::OpenFailed(reason) => {
-            (format!("cannot open {path}: {reason}"), "sudo ecru doctor".to_owned())
+            (format!("cannot open {path}: {reason}"), target.told("sudo ecru doctor".to_owned()))
         }
         FileContent::ReadFailed(reason) => {
-            (format!("cannot read {path}: {reason}"), format!("ls -ld {path}"))
+            (format!("cannot read {path}: {reason}"), format!("ls -ld {place}"))
         }
     };
-    Err(Check::fail(&READABLE, reason).fix(Fix::Command { command, by_setup: false }))
+    Err(Check::fail(&READABLE, reason).fix(Fix::command(command)))
 }
 
 fn invalid(facts: &Facts<'_>, error: &ConfigError, text: &str, path: &str) -> Check {
@@ -95,8 +101,8 @@ fn invalid(facts: &Facts<'_>, error: &ConfigError, text: &str, path: &str) -> Ch
         return check.fix(entry_lines(facts, &entry));
     }
     match error.hint() {
-        Some(lines) => {
-            check.fix(Fix::Lines { place: format!("{path}, line {}", error.position.line), lines })
+        Some(hint) => {
+            check.fix(Fix::advice(format!("{}, line {}: {hint}", facts.place(path), error.position.line)))
         }
         None => check,
     }
@@ -113,7 +119,7 @@ fn entry_of(line: &str) -> Option<String> {
 /// The line of `config.toml` that gives jobs this `DOCKER_AUTH_CONFIG`.
 pub(super) fn entry_lines(facts: &Facts<'_>, json: &str) -> Fix {
     let path = match &facts.service {
-        Ok(service) => facts.surroundings.place_of(&service.config).display().to_string(),
+        Ok(service) => facts.place(&service.config),
         Err(_) => "config.toml".to_owned(),
     };
     Fix::Lines { place: path, lines: format!("environment = ['{ENTRY}{json}']") }
@@ -128,7 +134,7 @@ fn selected(facts: &Facts<'_>, config: &ConfigToml, path: &str) -> Check {
         let reason = error.as_ref().map(ToString::to_string).unwrap_or_default();
         let check = Check::fail(&SELECTED, reason).about(path.to_owned());
         return match error.and_then(|error| error.hint()) {
-            Some(command) => check.fix(Fix::Command { command, by_setup: false }),
+            Some(hint) => check.fix(hints::fix(&hint)),
             None => check,
         };
     }
@@ -149,7 +155,7 @@ fn environment(facts: &Facts<'_>, config: &ConfigToml, text: &str, path: &str) -
             .seen("DOCKER_AUTH_CONFIG stands there with `:`, as YAML has it, and not with `=`")
             .fix(entry_lines(facts, json.trim())),
         _ => check.fix(Fix::Lines {
-            place: path.to_owned(),
+            place: facts.place(path),
             lines: "environment = [\"NAME=value\", \"OTHER=value\"]".to_owned(),
         }),
     }

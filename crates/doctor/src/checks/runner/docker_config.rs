@@ -4,9 +4,10 @@ use ecru_docker::config_file::ConfigFile;
 use ecru_gitlab::registry_auth::FileContent;
 use secrecy::ExposeSecret as _;
 
-use super::remedy::{registries_in, shell_word};
+use super::remedy::registries_in;
 use super::{Facts, mistake};
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
+use crate::shell::shell_word;
 
 pub(super) static WELL_FORMED: Definition = Definition {
     id: "runner.docker-config.well-formed",
@@ -41,9 +42,8 @@ fn well_formed(facts: &Facts<'_>) -> Check {
         FileContent::Text(text) => text.expose_secret(),
         FileContent::NotFound => "",
         FileContent::OpenFailed(reason) | FileContent::ReadFailed(reason) => {
-            let command = format!("sudo ls -l {}", shell_word(&file.path));
-            return fail(format!("it cannot be read: {reason}"))
-                .fix(Fix::Command { command, by_setup: false });
+            let command = format!("sudo ls -l {}", shell_word(&facts.place(&file.path)));
+            return fail(format!("it cannot be read: {reason}")).fix(Fix::command(command));
         }
     };
     let Err(error) = ConfigFile::parse(text) else {
@@ -52,10 +52,10 @@ fn well_formed(facts: &Facts<'_>) -> Check {
     let found = mistake(text, &facts.wanted_registries());
     let reason = found.as_ref().map_or_else(|| error.to_string(), |found| found.kind.sentence().to_owned());
     let check = fail(reason).seen(format!("Docker says: {error}"));
-    let place = facts.surroundings.place_of(file.path.as_ref()).display().to_string();
+    let place = facts.place(&file.path);
     match found.and_then(|found| found.meant) {
         Some(lines) => check.fix(Fix::Lines { place, lines }),
-        None => check.fix(Fix::Command { command: format!("jq . {}", shell_word(&place)), by_setup: false }),
+        None => check.fix(Fix::command(format!("jq . {}", shell_word(&place)))),
     }
 }
 

@@ -151,6 +151,12 @@ impl<'a> Facts<'a> {
         images.map(|(image, resolution)| choice(image, resolution, &resolved.helpers)).collect()
     }
 
+    /// Where an absolute path of the machine is, for people to type.
+    #[must_use]
+    pub fn place(&self, path: impl AsRef<Path>) -> String {
+        self.surroundings.place_of(path.as_ref()).display().to_string()
+    }
+
     /// What the runner would send, after all its helpers were asked.
     pub async fn resolved(&self) -> &Resolved {
         self.resolved
@@ -233,6 +239,7 @@ impl<'a> Facts<'a> {
         let config = self.surroundings.ecru_config(&environment)?;
         Ok(Puller {
             context: Context::Runner,
+            target: self.surroundings.target(),
             registries: self.registries(&config),
             deadlines: Deadlines::from_environment(&environment).unwrap_or_default(),
             config_file: self.place_of_rules(&environment),

@@ -7,11 +7,11 @@ use object::read::elf::{ElfFile32, ElfFile64, FileHeader as _, ProgramHeader as 
 use object::{Architecture, Endianness, Object as _};
 
 use super::Facts;
-use super::remedy::shell_word;
 use super::settings::is_for_ecr;
 use crate::files::read_limited;
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
 use crate::service::homes;
+use crate::shell::shell_word;
 
 /// The longest program.
 const MAX_BYTES: usize = 512 * 1024 * 1024;
@@ -91,10 +91,7 @@ fn of_helper(facts: &Facts<'_>, suffix: &str) -> Vec<Check> {
     let first = there.iter().find(|path| is_executable(path));
     let fix = || match is_for_ecr(suffix) {
         true => facts.setup_command(),
-        false => Fix::Command {
-            command: format!("install {program} in a folder of the service's PATH, such as /usr/local/bin"),
-            by_setup: false,
-        },
+        false => Fix::advice(format!("put {program} into a folder of the service's PATH")),
     };
     let checks = match (first, there.first()) {
         (None, None) => {
@@ -115,7 +112,7 @@ fn of_helper(facts: &Facts<'_>, suffix: &str) -> Vec<Check> {
             vec![
                 Check::pass(&FOUND).seen(file.display().to_string()),
                 Check::fail(&EXECUTABLE, format!("{shown} has no right to be executed"))
-                    .fix(Fix::Command { command: format!("chmod 755 {shown}"), by_setup: false }),
+                    .fix(Fix::command(format!("chmod 755 {shown}"))),
                 Check::skipped(&ARCHITECTURE, "it may not be executed"),
             ]
         }

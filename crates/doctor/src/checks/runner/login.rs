@@ -67,7 +67,11 @@ fn check(facts: &Facts<'_>, sent: &ResolvedCredential, expires_at: SystemTime, n
     let check = if expires_at > now {
         Check::pass(&LOGIN).seen(format!("it says that it works until {until}"))
     } else {
-        let removed = Fix::Lines { place: source.to_string(), lines: format!("remove `{key}` from `auths`") };
+        let place = match source {
+            Source::HomeFile(path) => facts.place(path),
+            _ => source.to_string(),
+        };
+        let removed = Fix::advice(format!("remove `{key}` from `auths` of {place}"));
         let check = Check::fail(&LOGIN, format!("the password says that it has expired at {until}"));
         match source {
             // A helper for the registry takes its place there.

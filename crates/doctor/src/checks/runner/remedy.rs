@@ -1,12 +1,11 @@
 //! The set-up that puts a runner right, as a command and as a value.
 
-use std::path::Path;
-
 use ecru_ecr::registry::Registry;
 use ecru_gitlab::registry_auth::FileContent;
 use secrecy::ExposeSecret as _;
 
 use super::Facts;
+use crate::checks::hints;
 use crate::report::Fix;
 
 /// Stands where no registry is known.
@@ -32,21 +31,13 @@ impl Facts<'_> {
         let remedy = self.remedy();
         let by_setup = remedy.is_some();
         let registries = remedy.map_or_else(|| vec![PLACEHOLDER.to_owned()], |remedy| remedy.registries);
-        let mut command = format!("ecru setup runner --registry {}", registries.join(" "));
-        let mut add = |option: &str, path: &Path| {
-            command.push_str(&format!(" {option} {}", shell_word(&path.display().to_string())));
-        };
-        let asked = &self.surroundings.asked;
-        if !self.surroundings.is_this_machine() {
-            add("--root", &self.surroundings.root);
-        }
-        if let Some(home) = &asked.home {
-            add("--home", home);
-        }
-        if let Some(config) = &asked.config {
-            add("--config", config);
-        }
-        Fix::Command { command, by_setup }
+        Fix::Command { command: self.surroundings.target().setup_runner(&registries), by_setup }
+    }
+
+    /// What a hint of a helper means here, where it is another user's process that it is about.
+    pub(super) fn fix_of_hint(&self, hint: &str) -> Fix {
+        let home = self.environment().and_then(|environment| environment.home());
+        hints::fix_as(home.as_deref(), hint)
     }
 
     /// The registries of ECR by their own names, in the order in which they are met.
@@ -95,15 +86,6 @@ pub(super) fn registries_in(text: &str) -> Vec<String> {
     words.filter_map(|word| Some(Registry::parse(word).ok()?.host())).collect()
 }
 
-/// `text` as one word of a POSIX shell.
-pub(super) fn shell_word(text: &str) -> String {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "/._-+:=@,".contains(character);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -122,13 +104,5 @@ mod tests {
         fn any_text_is_searched(text: String) {
             let _ = registries_in(&text);
         }
-    }
-
-    #[test]
-    fn words_of_a_shell_are_quoted_where_they_must_be() {
-        assert_eq!(shell_word("/srv/a-b_1"), "/srv/a-b_1");
-        assert_eq!(shell_word("/a b"), "'/a b'");
-        assert_eq!(shell_word("it's"), r"'it'\''s'");
-        assert_eq!(shell_word(""), "''");
     }
 }

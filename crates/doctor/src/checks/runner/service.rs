@@ -1,7 +1,8 @@
 //! The service itself.
 
 use super::Facts;
-use crate::report::{Check, Context, Definition, Fix, Station, Weight};
+use crate::checks::hints;
+use crate::report::{Check, Context, Definition, Station, Weight};
 use crate::service::Service;
 
 pub(super) static FOUND: Definition = Definition {
@@ -23,7 +24,7 @@ pub(super) fn found(facts: &Facts<'_>) -> Check {
         Err(error) => {
             let check = Check::fail(&FOUND, error.to_string());
             match error.hint() {
-                Some(command) => check.fix(Fix::Command { command, by_setup: false }),
+                Some(hint) => check.fix(hints::fix(&facts.surroundings.target().systemctl(&hint))),
                 None => check,
             }
         }

@@ -5,6 +5,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use super::Facts;
+use crate::checks::hints;
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
 
 const SUFFIX: &str = "ecr-login";
@@ -88,7 +89,7 @@ fn ecru(facts: &Facts<'_>) -> Check {
     let Some(error) = facts.ecru_config_error() else { return Check::pass(&ECRU) };
     let check = Check::fail(&ECRU, error.to_string());
     match error.hint() {
-        Some(command) => check.fix(Fix::Command { command, by_setup: false }),
+        Some(hint) => check.fix(hints::fix(&hint)),
         None => check,
     }
 }
@@ -115,7 +116,7 @@ fn members(facts: &Facts<'_>, documents: &[Document]) -> Check {
                 format!("`{full}` names the program; Docker puts {PROGRAM_PREFIX} before it"),
             )
             .about(document.place.clone())
-            .fix(Fix::Lines { place: document.place.clone(), lines: meant });
+            .fix(Fix::advice(format!("write `{meant}` in place of `{full}`")));
         }
     }
     Check::pass(&MEMBERS)

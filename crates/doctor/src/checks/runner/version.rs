@@ -35,10 +35,10 @@ pub(super) static ALLOWS_HELPERS: Definition = Definition {
 pub(super) async fn supported(facts: &Facts<'_>) -> Check {
     match facts.version().await {
         Ok(version) => consequences(*version).into_iter().fold(Check::pass(&SUPPORTED), Check::seen),
-        Err(reason) if reason.contains("too old") => Check::fail(&SUPPORTED, reason).fix(Fix::Command {
-            command: "apt-get install --only-upgrade gitlab-runner, or as your system installs it".to_owned(),
-            by_setup: false,
-        }),
+        Err(reason) if reason.contains("too old") => Check::fail(&SUPPORTED, reason).fix(Fix::advice(
+            "upgrade gitlab-runner as it was installed, on Debian and Ubuntu with `apt-get install --only-upgrade \
+             gitlab-runner`",
+        )),
         Err(reason) => Check::skipped(&SUPPORTED, reason).seen(format!(
             "the rules of {} are applied; `--runner-version VERSION` chooses others",
             RunnerVersion::NEWEST
