@@ -31,7 +31,7 @@ const SETUP_MOST_MS: f64 = 50.0;
 /// Measures, and prints one Markdown table.
 ///
 /// # Errors
-/// Fails when our program cannot be built, or the runner is not healthy.
+/// Fails when our program cannot be built, the runner is not healthy, or a promise is broken.
 pub(super) fn run(rounds: u32) -> Result<()> {
     let target = workspace::host_triple()?;
     let [ecru] = super::built("dist", &target, [("ecru-cli", "ecru")])?;
@@ -47,25 +47,55 @@ pub(super) fn run(rounds: u32) -> Result<()> {
         setup.push(fresh.milliseconds(&fresh.setup_arguments("--dry-run"), NOT_APPLIED)?);
     }
     let median = |times: &[f64]| Quartiles::of(times).map(|it| it.median).context("nothing was measured");
-    println!("\n{}", table(median(&cold)?, median(&warm)?, median(&setup)?));
-    Ok(())
+    let rows = rows(median(&cold)?, median(&warm)?, median(&setup)?);
+    println!("\n{}", table(&rows));
+    judge(&rows)
 }
 
-fn table(cold: f64, warm: f64, setup: f64) -> String {
-    let mut table = "| `ecru doctor` | median | promise | |\n|---|---|---|---|\n".to_owned();
-    let mut row = |what: &str, median: f64, promise: f64| {
-        let verdict = if median <= promise { "kept" } else { "BROKEN" };
-        let _ = writeln!(table, "| {what} | {median:.0} ms | at most {promise:.0} ms | {verdict} |");
-    };
+/// A measurement, and the most milliseconds that are promised for it.
+struct Row {
+    what: String,
+    median: f64,
+    promise: f64,
+}
+
+impl Row {
+    fn is_kept(&self) -> bool {
+        self.median <= self.promise
+    }
+}
+
+fn rows(cold: f64, warm: f64, setup: f64) -> [Row; 3] {
     let registries = REGIONS.len();
-    row(
-        &format!("a healthy runner, {registries} registries, AWS {FAR_AWAY_MS} ms away, no password cached"),
-        cold,
-        DOCTOR_MOST_MS,
-    );
-    row("the same, passwords cached by the helper", warm, DOCTOR_MOST_MS);
-    row("`ecru setup runner --dry-run` for them, on a fresh machine", setup, SETUP_MOST_MS);
+    let row = |what: &str, median, promise| Row { what: what.to_owned(), median, promise };
+    [
+        row(
+            &format!(
+                "a healthy runner, {registries} registries, AWS {FAR_AWAY_MS} ms away, no password cached"
+            ),
+            cold,
+            DOCTOR_MOST_MS,
+        ),
+        row("the same, passwords cached by the helper", warm, DOCTOR_MOST_MS),
+        row("`ecru setup runner --dry-run` for them, on a fresh machine", setup, SETUP_MOST_MS),
+    ]
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut table = "| `ecru doctor` | median | promise | |\n|---|---|---|---|\n".to_owned();
+    for row in rows {
+        let Row { what, median, promise } = row;
+        let verdict = if row.is_kept() { "kept" } else { "BROKEN" };
+        let _ = writeln!(table, "| {what} | {median:.0} ms | at most {promise:.0} ms | {verdict} |");
+    }
     table
+}
+
+/// Fails where a promise is broken, so that whoever only looks at the exit code learns of it.
+fn judge(rows: &[Row]) -> Result<()> {
+    let broken: Vec<&str> = rows.iter().filter(|row| !row.is_kept()).map(|row| row.what.as_str()).collect();
+    ensure!(broken.is_empty(), "took longer than is promised: {}", broken.join("; "));
+    Ok(())
 }
 
 /// A folder that stands for a machine with a runner.
@@ -135,5 +165,18 @@ impl Runner {
             String::from_utf8_lossy(&output.stderr)
         );
         Ok(milliseconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_promise_fails() {
+        assert!(judge(&rows(DOCTOR_MOST_MS, 1.0, SETUP_MOST_MS)).is_ok());
+        let broken = rows(1.0, 1.0, SETUP_MOST_MS + 1.0);
+        assert!(table(&broken).contains("BROKEN"));
+        assert!(judge(&broken).is_err_and(|error| error.to_string().contains("setup runner")));
     }
 }
