@@ -61,6 +61,14 @@ pub struct KubernetesConfig {
     pub use_service_account_image_pull_secrets: bool,
     /// `[[runners.kubernetes.services]]`, before those of the job.
     pub services: Vec<ServiceConfig>,
+    /// `privileged`.
+    pub privileged: bool,
+    /// `pull_policy`; empty means that the cluster decides.
+    pub pull_policies: Vec<PullPolicy>,
+    /// `allowed_pull_policies`; empty means those of `pull_policy`.
+    pub allowed_pull_policies: Vec<PullPolicy>,
+    /// `host_path` of each `[[runners.kubernetes.volumes.host_path]]`: folders and files of the node.
+    pub host_paths: Vec<String>,
 }
 
 /// `[runners.docker]`. Empty texts count as not given.
@@ -82,6 +90,8 @@ pub struct DockerConfig {
     pub network_mode: Option<String>,
     /// `privileged`.
     pub privileged: bool,
+    /// `services_privileged`; none means as `privileged` says.
+    pub services_privileged: Option<bool>,
     /// `wait_for_services_timeout`; none means that services are not waited for.
     pub wait_for_services: Option<Duration>,
     /// `[[runners.docker.services]]`, which start before those of the job.
@@ -99,6 +109,7 @@ impl Default for DockerConfig {
             extra_hosts: Vec::new(),
             network_mode: None,
             privileged: false,
+            services_privileged: None,
             wait_for_services: Some(DEFAULT_WAIT_FOR_SERVICES),
             services: Vec::new(),
         }

@@ -70,7 +70,8 @@ impl Reader<'_> {
             allowed_pull_policies: self.pull_policies(table, "allowed_pull_policies")?,
             extra_hosts: self.strings(table, "extra_hosts")?.unwrap_or_default(),
             network_mode: self.string(table, "network_mode")?,
-            privileged: self.flag(table, "privileged")?,
+            privileged: self.flag(table, "privileged")?.unwrap_or_default(),
+            services_privileged: self.flag(table, "services_privileged")?,
             wait_for_services: self.wait_for_services(table)?,
             services: services.into_iter().map(|table| self.service(table)).collect::<Result<_, _>>()?,
         })
@@ -79,11 +80,24 @@ impl Reader<'_> {
     fn kubernetes(&mut self, value: &Value<'_>) -> Result<KubernetesConfig, ConfigError> {
         let table = value.get_ref().as_table().ok_or_else(|| self.form(value, "kubernetes", "a table"))?;
         let services = self.tables(table, "services")?;
+        let volumes = table.get("volumes").and_then(|volumes| volumes.get_ref().as_table());
+        let host_paths =
+            volumes.map_or_else(|| Ok(Vec::new()), |volumes| self.tables(volumes, "host_path"))?;
+        let host_paths = host_paths.into_iter().filter_map(|one| {
+            // Without a path of the node it is the one in the container (`getVolumesForHostPaths`).
+            self.string(one, "host_path").transpose().or_else(|| self.string(one, "mount_path").transpose())
+        });
+        let host_paths = host_paths.collect::<Result<_, _>>()?;
         Ok(KubernetesConfig {
             image: self.string(table, "image")?,
             use_service_account_image_pull_secrets: self
-                .flag(table, "use_service_account_image_pull_secrets")?,
+                .flag(table, "use_service_account_image_pull_secrets")?
+                .unwrap_or_default(),
             services: services.into_iter().map(|table| self.service(table)).collect::<Result<_, _>>()?,
+            privileged: self.flag(table, "privileged")?.unwrap_or_default(),
+            pull_policies: self.pull_policies(table, "pull_policy")?,
+            allowed_pull_policies: self.pull_policies(table, "allowed_pull_policies")?,
+            host_paths,
         })
     }
 
@@ -159,9 +173,9 @@ impl Reader<'_> {
         Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
     }
 
-    fn flag(&self, table: &DeTable<'_>, key: &'static str) -> Result<bool, ConfigError> {
-        let Some(value) = table.get(key) else { return Ok(false) };
-        value.get_ref().as_bool().ok_or_else(|| self.form(value, key, "`true` or `false`"))
+    fn flag(&self, table: &DeTable<'_>, key: &'static str) -> Result<Option<bool>, ConfigError> {
+        let Some(value) = table.get(key) else { return Ok(None) };
+        value.get_ref().as_bool().map(Some).ok_or_else(|| self.form(value, key, "`true` or `false`"))
     }
 
     fn strings(&self, table: &DeTable<'_>, key: &'static str) -> Result<Option<Vec<String>>, ConfigError> {
@@ -223,6 +237,7 @@ concurrent = 4
     allowed_pull_policies = ["always"]
     extra_hosts = ["a:10.0.0.1"]
     network_mode = "bridge"
+    services_privileged = false
     wait_for_services_timeout = 0x10
     [[runners.docker.services]]
       name = "redis:7"
@@ -256,7 +271,7 @@ concurrent = 4
 
         let docker = runner.docker;
         assert_eq!(docker.image.as_deref(), Some("alpine:3"));
-        assert!(docker.privileged);
+        assert_eq!((docker.privileged, docker.services_privileged), (true, Some(false)));
         assert_eq!(docker.volumes, ["/cache", "/opt/x:/opt/x:ro"]);
         assert_eq!(docker.pull_policies, [PullPolicy::Always, PullPolicy::IfNotPresent]);
         assert_eq!(docker.allowed_pull_policies, [PullPolicy::Always]);
@@ -267,6 +282,17 @@ concurrent = 4
         assert_eq!((service.name.as_str(), service.alias.as_deref()), ("redis:7", Some("cache, store")));
         assert_eq!(service.command.as_deref(), Some(&["redis-server".to_owned()][..]));
         assert_eq!(service.environment, [Variable::new("K", "v")]);
+    }
+
+    #[test]
+    fn what_kubernetes_lets_jobs_do_is_read() {
+        let text = "[[runners]]\n[runners.kubernetes]\nprivileged = true\npull_policy = 'if-not-present'\n\
+                    [[runners.kubernetes.volumes.host_path]]\nmount_path = '/a'\n\
+                    [[runners.kubernetes.volumes.host_path]]\nmount_path = '/b'\nhost_path = '/c'\n";
+        let kubernetes = config(text).unwrap().runners.remove(0).kubernetes;
+        assert!(kubernetes.privileged && kubernetes.allowed_pull_policies.is_empty());
+        assert_eq!(kubernetes.pull_policies, [PullPolicy::IfNotPresent]);
+        assert_eq!(kubernetes.host_paths, ["/a", "/c"]);
     }
 
     #[test]

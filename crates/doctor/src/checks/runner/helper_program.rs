@@ -10,7 +10,7 @@ use super::Facts;
 use super::settings::is_for_ecr;
 use crate::files::read_limited;
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
-use crate::service::homes;
+use crate::service::{below, homes};
 use crate::shell::shell_word;
 
 /// The longest program.
@@ -200,30 +200,82 @@ fn interpreter(content: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(path).into_owned())
 }
 
+/// The folders in which a helper is looked for, as the machine has them, each to the first that has it; all of those of
+/// the service's PATH for one that is nowhere.
+fn searched_for(facts: &Facts<'_>, suffix: &str) -> Vec<PathBuf> {
+    let program = format!("docker-credential-{suffix}");
+    let folders = facts.service.iter().flat_map(|service| &service.path);
+    let mut searched = Vec::new();
+    for folder in folders {
+        searched.push(folder.clone());
+        if is_executable(&facts.surroundings.place_of(&folder.join(&program))) {
+            break;
+        }
+    }
+    searched
+}
+
+/// The folders in which any of the helpers is looked for, as the machine has them.
+pub(super) fn searched(facts: &Facts<'_>) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> =
+        suffixes(facts).iter().flat_map(|suffix| searched_for(facts, suffix)).collect();
+    folders.sort();
+    folders.dedup();
+    folders
+}
+
+/// Whoever can write into a folder that comes before the helper's puts another program there, and whoever can write into
+/// one above either puts another folder in its place.
 pub(super) fn owners(facts: &Facts<'_>) -> Vec<Check> {
     let Ok(service) = &facts.service else { return Vec::new() };
     // In a folder that stands for a machine, whoever looks at it stands for root.
     let root = if facts.surroundings.is_this_machine() { 0 } else { facts.surroundings.uid };
     let trusted = [root, service.uid];
-    let is_open = |path: &Path| {
-        path.metadata()
-            .is_ok_and(|metadata| !trusted.contains(&metadata.uid()) || metadata.mode() & 0o022 != 0)
-    };
     let of_suffix = |suffix: &String| {
         let program = format!("docker-credential-{suffix}");
-        let mut files = facts.search_path().into_iter().map(|folder| folder.join(&program));
-        let file = files.find(|path| is_executable(path))?;
-        let open = [file.as_path(), file.parent()?].into_iter().find(|path| is_open(path));
-        Some(match open {
-            None => Check::pass(&OWNER).about(program),
-            Some(path) => {
-                let path = shell_word(&path.display().to_string());
-                let command = format!("chown root: {path} && chmod go-w {path}");
-                Check::fail(&OWNER, format!("others can change {path}"))
-                    .about(program)
-                    .fix(Fix::Command { command, by_setup: false })
-            }
+        let folders = searched_for(facts, suffix);
+        let file = facts.surroundings.place_of(&folders.last()?.join(&program));
+        is_executable(&file).then(|| {
+            let mut open: Vec<PathBuf> = folders
+                .iter()
+                .flat_map(|folder| open_folders(&facts.surroundings.root, folder, trusted))
+                .chain(is_open(&file, trusted, false).then_some(file))
+                .collect();
+            open.sort();
+            open.dedup();
+            owner(open).about(program)
         })
     };
     suffixes(facts).iter().filter_map(of_suffix).collect()
+}
+
+fn owner(open: Vec<PathBuf>) -> Check {
+    if open.is_empty() {
+        return Check::pass(&OWNER);
+    }
+    let words: Vec<String> = open.iter().map(|path| shell_word(&path.display().to_string())).collect();
+    let paths = words.join(" ");
+    Check::fail(&OWNER, format!("others can change {}", words.join(", ")))
+        .fix(Fix::command(format!("chown root: {paths} && chmod go-w {paths}")))
+}
+
+/// `folder` and those above it into which others than `trusted` can write, as places of this machine.
+fn open_folders(root: &Path, folder: &Path, trusted: [u32; 2]) -> Vec<PathBuf> {
+    let place = below(root, folder);
+    let resolved =
+        place.canonicalize().ok().filter(|resolved| *resolved != place && resolved.starts_with(root));
+    let above = |place: &Path| -> Vec<PathBuf> {
+        let folders = place.ancestors().take_while(|folder| folder.starts_with(root));
+        // A sticky folder keeps what is in it from being replaced, but not a new name from being added.
+        folders.filter(|one| is_open(one, trusted, *one != place)).map(Path::to_owned).collect()
+    };
+    [Some(place), resolved].into_iter().flatten().flat_map(|place| above(&place)).collect()
+}
+
+fn is_open(path: &Path, trusted: [u32; 2], sticky_is_safe: bool) -> bool {
+    path.metadata().is_ok_and(|metadata| {
+        let mode = metadata.mode();
+        let is_shared = mode & 0o022 != 0 && !(sticky_is_safe && mode & 0o1000 != 0);
+        !trusted.contains(&metadata.uid()) || is_shared
+    })
 }

@@ -9,6 +9,7 @@ mod facts;
 mod helper_program;
 mod login;
 mod mistakes;
+mod mounts;
 mod openness;
 mod remedy;
 mod service;
@@ -57,8 +58,10 @@ pub static RISKS: &[&Definition] = &[
     &helper_program::OWNER,
     &openness::PULL_POLICY,
     &openness::PRIVILEGED,
-    &openness::ENGINE_SOCKET,
+    &mounts::ENGINE_SOCKET,
+    &mounts::WRITABLE,
     &openness::HOST_NETWORK,
+    &openness::SHELL,
 ];
 
 /// Carries out the checks of [`SETTINGS`].
