@@ -9,7 +9,7 @@ use ecru_executor::{Engine, Inventory};
 use ecru_testkit::Sandbox;
 
 /// Tests compare what the engine has before and after, so they take turns.
-static TURN: Mutex<()> = Mutex::new(());
+pub(crate) static TURN: Mutex<()> = Mutex::new(());
 
 /// The program under test.
 pub(crate) const ECRU: &str = env!("CARGO_BIN_EXE_ecru");
