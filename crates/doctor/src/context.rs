@@ -31,11 +31,16 @@ const CONTAINER_MARKERS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
 /// The contexts that were asked for, else those that the machine is; possibly none.
 #[must_use]
 pub fn known(surroundings: &Surroundings) -> Vec<Known> {
-    if surroundings.asked.contexts.is_empty() {
-        return found(surroundings);
-    }
     let asked = |context: &Context| Known { context: *context, by: vec!["it was asked for".to_owned()] };
-    surroundings.asked.contexts.iter().map(asked).collect()
+    let mut known: Vec<Known> = match surroundings.asked.contexts.as_slice() {
+        [] => found(surroundings),
+        contexts => contexts.iter().map(asked).collect(),
+    };
+    if !surroundings.is_this_machine() {
+        let line = format!("it is looked at in {}, which stands for its `/`", surroundings.root.display());
+        known.iter_mut().for_each(|known| known.by.push(line.clone()));
+    }
+    known
 }
 
 fn found(surroundings: &Surroundings) -> Vec<Known> {

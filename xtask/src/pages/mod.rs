@@ -52,7 +52,12 @@ const PARTS: [Part; 6] = [
         program: &["--test", "peer_compat"],
         tests: "the_table_of_differences",
     },
-    Part { page: "docs/DOCTOR.md", package: "ecru-cli", program: &["--test", "doctor"], tests: "page::" },
+    Part {
+        page: "docs/DOCTOR.md, examples/broken",
+        package: "ecru-cli",
+        program: &["--test", "doctor"],
+        tests: "page::",
+    },
     Part {
         page: "docs/COMMANDS.md",
         package: "ecru-cli",

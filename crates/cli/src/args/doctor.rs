@@ -27,9 +27,10 @@ pub struct DoctorArgs {
     /// The version of GitLab Runner (what `gitlab-runner --version` says, if not given)
     #[arg(long, value_name = "VERSION")]
     pub runner_version: Option<String>,
-    /// The folder that is `/` of the machine, such as a mounted image
-    #[arg(long, value_name = "DIR", default_value = "/")]
-    pub root: PathBuf,
+    /// The folder that is `/` of the machine, such as a mounted image (that whose etc/gitlab-runner/config.toml is given
+    /// with --config, if it has an etc/passwd, too; else `/`)
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
     /// An image that jobs use: does it exist, and may it be pulled; may be repeated
     #[arg(long = "image", value_name = "REF")]
     pub images: Vec<String>,

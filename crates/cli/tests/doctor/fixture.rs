@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use ecru_emulator::{Fault, InstanceMetadata, Options, Seed};
 use toml::Table;
 
+/// The runner's file in each of their machines, by which a person names one.
+pub(crate) const CONFIG_FILE: &str = "etc/gitlab-runner/config.toml";
+
 /// A set-up that does not work.
 #[derive(Debug, Clone)]
 pub(crate) struct Fixture {
@@ -20,8 +23,8 @@ pub(crate) struct Fixture {
     pub(crate) arguments: Vec<String>,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) user: String,
-    metadata: String,
-    faults: Vec<String>,
+    pub(crate) metadata: String,
+    pub(crate) faults: Vec<String>,
 }
 
 /// How it is put right.

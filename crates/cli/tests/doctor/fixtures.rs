@@ -6,7 +6,7 @@ use std::process::Command;
 use ecru_emulator::Options;
 use serde_json::Value;
 
-use super::fixture::{Fix, Fixture, all};
+use super::fixture::{CONFIG_FILE, Fix, Fixture, all};
 use super::machine::{Machine, checks, failures};
 
 /// What commands begin with.
@@ -32,6 +32,10 @@ async fn played(fixture: &Fixture) -> Result<(), String> {
         return Err(format!("{first} fails first\n{}", failures(&before).join("\n")));
     }
     assert_commands_can_be_typed(&machine, &before);
+    let typed = typed(&machine, fixture);
+    if typed["first_failure"] != before["first_failure"] {
+        return Err(format!("by --config, {} fails first", typed["first_failure"]));
+    }
     match fixture.fix {
         Fix::Doctor => {
             diagnose(&machine, fixture, &["--fix", "--yes"]);
@@ -80,6 +84,16 @@ fn diagnose(machine: &Machine, fixture: &Fixture, further: &[&str]) -> super::ma
         .map(|(name, value)| (name.clone(), machine.with_addresses(value).replace("MACHINE", &root)))
         .collect();
     machine.ecru(&[&arguments, further].concat(), &environment)
+}
+
+/// The same as it is typed with nothing but the file that examples/broken/README.md names.
+fn typed(machine: &Machine, fixture: &Fixture) -> Value {
+    let config = machine.place_of(CONFIG_FILE).display().to_string();
+    let arguments: Vec<String> = fixture.arguments.iter().map(|text| machine.with_addresses(text)).collect();
+    let own = ["doctor", "--context", &fixture.context, "--config", &config, "--format", "json"];
+    let arguments: Vec<&str> = own.into_iter().chain(arguments.iter().map(String::as_str)).collect();
+    let said = machine.ecru(&arguments, &[]);
+    serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("no JSON: {}{}", said.stdout, said.stderr))
 }
 
 fn diagnosis(machine: &Machine, fixture: &Fixture, further: &[&str]) -> Value {

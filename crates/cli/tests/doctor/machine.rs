@@ -85,7 +85,10 @@ impl Machine {
             for entry in std::fs::read_dir(&from).expect("a folder") {
                 let path = entry.expect("an entry").path();
                 if path.is_dir() {
-                    folders.push(path);
+                    // What the helper leaves behind where somebody looks at an example by hand.
+                    if !path.ends_with(".cache") {
+                        folders.push(path);
+                    }
                     continue;
                 }
                 let mode = path.metadata().expect("metadata").permissions().mode();

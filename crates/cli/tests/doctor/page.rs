@@ -1,4 +1,5 @@
-//! The tables of `docs/DOCTOR.md`: the catalogue, and which check fails first for which set-up.
+//! The tables of `docs/DOCTOR.md`: the catalogue, and which check fails first for which set-up; and the commands of the
+//! page of the set-ups.
 
 use std::fmt::Write as _;
 
@@ -6,7 +7,7 @@ use ecru_doctor::checks;
 use ecru_doctor::report::{Context, Weight};
 use ecru_testkit::{assert_generated, table};
 
-use super::fixture::{Fix, all};
+use super::fixture::{CONFIG_FILE, Fix, all};
 
 const PAGE: &str = "docs/DOCTOR.md";
 
@@ -18,6 +19,40 @@ fn the_page_has_every_check() {
 #[test]
 fn the_page_has_every_set_up_that_does_not_work() {
     assert_generated(PAGE, "fixtures", &matrix());
+}
+
+#[test]
+fn the_examples_say_what_to_type() {
+    assert_generated("examples/broken/README.md", "commands", &commands());
+}
+
+/// What to type for each of the set-ups, in a clone.
+fn commands() -> String {
+    let blocks = all().into_iter().map(|fixture| {
+        let folder = format!("examples/broken/{}", fixture.name);
+        let mut text = format!("# {}: {}\n", fixture.name, fixture.title);
+        let _ = writeln!(text, "rm -rf /tmp/broken && cp -r {folder}/machine /tmp/broken");
+        if let Some(helper) = &fixture.helper {
+            let _ =
+                writeln!(text, "cp \"$(command -v ecru)\" /tmp/broken{helper}/docker-credential-ecr-login");
+        }
+        let mut emulate = "ecru emulate".to_owned();
+        if fixture.seed("seed.toml").is_some() {
+            let _ = write!(emulate, " --seed {folder}/seed.toml");
+        }
+        if fixture.metadata != "v2" {
+            let _ = write!(emulate, " --imds {}", fixture.metadata);
+        }
+        fixture.faults.iter().for_each(|fault| emulate.push_str(&format!(" --fault '{fault}'")));
+        let _ = write!(
+            text,
+            "{emulate} -- ecru doctor --context {} --config /tmp/broken/{CONFIG_FILE}",
+            fixture.context
+        );
+        fixture.arguments.iter().for_each(|argument| text.push_str(&format!(" {argument}")));
+        text
+    });
+    format!("```sh\n{}\n```", blocks.collect::<Vec<_>>().join("\n\n"))
 }
 
 fn catalogue() -> String {

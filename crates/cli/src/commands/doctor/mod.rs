@@ -83,9 +83,14 @@ fn surroundings(args: &DoctorArgs, outside: &Outside) -> Result<Surroundings, Co
     let runner_version = runner_version.map_err(|error: VersionError| {
         CommandError::from_error(exit_code::BAD_CONFIGURATION, &error).maybe_hint(error.hint())
     })?;
-    let root = std::path::absolute(&args.root).map_err(|error| not_there(&args.root, &error.to_string()))?;
+    let root = match (&args.root, &args.config) {
+        (Some(root), _) => root.clone(),
+        (None, Some(config)) => root_of(config).unwrap_or_else(|| PathBuf::from("/")),
+        (None, None) => PathBuf::from("/"),
+    };
+    let root = std::path::absolute(&root).map_err(|error| not_there(&root, &error.to_string()))?;
     if !root.is_dir() {
-        return Err(not_there(&args.root, "it is no folder"));
+        return Err(not_there(&root, "it is no folder"));
     }
     Ok(Surroundings {
         environment: outside.environment(),
@@ -121,6 +126,15 @@ fn context_of(context: DoctorContext) -> Context {
     }
 }
 
+/// The folder that stands for a machine whose `config.toml` this is. Looked at as a file of this machine, another one's
+/// would be judged by the service, files and identity of this one.
+fn root_of(config: &Path) -> Option<PathBuf> {
+    let config = std::path::absolute(config).ok()?;
+    let root = config.ancestors().nth(3)?;
+    let is_usual = config == root.join("etc/gitlab-runner/config.toml");
+    (is_usual && root.join("etc/passwd").is_file()).then(|| root.to_owned())
+}
+
 /// A path as the machine below `root` has it. One that is not absolute, or is below `root` already, is taken from the
 /// folder of this command.
 fn path_of_machine(root: &Path, path: &Path) -> Result<PathBuf, CommandError> {
@@ -142,6 +156,18 @@ fn not_there(path: &Path, reason: &str) -> CommandError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_is_known_by_its_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("etc/gitlab-runner/config.toml");
+        std::fs::create_dir_all(config.parent().unwrap()).unwrap();
+        std::fs::write(&config, "").unwrap();
+        assert_eq!(root_of(&config), None, "a backup of one folder is no machine");
+        std::fs::write(folder.path().join("etc/passwd"), "").unwrap();
+        assert_eq!(root_of(&config).as_deref(), Some(folder.path()));
+        assert_eq!(root_of(&folder.path().join("etc/config.toml")), None);
+    }
 
     #[test]
     fn paths_are_those_of_the_machine() {
