@@ -28,12 +28,12 @@ pub enum JobHostPlanError {
         source: EditError,
     },
     /// A file cannot be read.
-    #[error("cannot read `{}`: {reason}", path.display())]
+    #[error("cannot read `{}`: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// The reason.
-        reason: String,
+        source: std::io::Error,
     },
 }
 
@@ -43,7 +43,9 @@ impl JobHostPlanError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Edit { source, .. } => source.hint(),
-            Self::Unreadable { .. } => Some("run this as root".to_owned()),
+            Self::Unreadable { source, .. } => {
+                (source.kind() == std::io::ErrorKind::PermissionDenied).then(|| "run this as root".to_owned())
+            }
         }
     }
 }
@@ -111,7 +113,7 @@ fn change(
     edit: impl FnOnce(Option<&[u8]>) -> Result<String, EditError>,
 ) -> Result<Change, JobHostPlanError> {
     let before = read_limited(&below(root, &path), MAX_INPUT_BYTES)
-        .map_err(|error| JobHostPlanError::Unreadable { path: path.clone(), reason: error.to_string() })?;
+        .map_err(|source| JobHostPlanError::Unreadable { path: path.clone(), source })?;
     let creation = Creation { owner: None, mode, folder_mode: 0o755 };
     match edit(before.as_deref()) {
         Ok(after) => Ok(Change { path, before, after: after.into_bytes(), creation, content }),

@@ -2,6 +2,7 @@
 
 pub(crate) mod program;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ecru_ecr::registry::Registry;
@@ -63,12 +64,12 @@ pub enum PlanError {
         source: EditError,
     },
     /// A file cannot be read.
-    #[error("cannot read `{}`: {reason}", path.display())]
+    #[error("cannot read `{}`: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// The reason.
-        reason: String,
+        source: io::Error,
     },
     /// The program cannot become the helper.
     #[error(transparent)]
@@ -96,7 +97,8 @@ impl PlanError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Edit { source, .. } => source.hint(),
-            Self::Unreadable { .. } => Some("run this as the runner's user or as root".to_owned()),
+            Self::Unreadable { source, .. } => (source.kind() == io::ErrorKind::PermissionDenied)
+                .then(|| "run this as the runner's user or as root".to_owned()),
             Self::Program(error) => error.hint(),
             Self::SecretVariable { .. } => {
                 Some("use a role, or keys in the file that AWS_SHARED_CREDENTIALS_FILE names".to_owned())
@@ -190,7 +192,7 @@ pub(crate) fn edited(
     edit: impl Fn(Option<&[u8]>) -> Result<String, EditError>,
 ) -> Result<Change, PlanError> {
     let before = read_limited(&below(root, &path), MAX_INPUT_BYTES)
-        .map_err(|error| PlanError::Unreadable { path: path.clone(), reason: error.to_string() })?;
+        .map_err(|source| PlanError::Unreadable { path: path.clone(), source })?;
     match edit(before.as_deref()) {
         Ok(after) => Ok(Change { path, before, after: after.into_bytes(), creation, content }),
         Err(source) => Err(PlanError::Edit { path, source }),
@@ -201,4 +203,28 @@ pub(crate) fn edited(
 #[must_use]
 pub fn registries(wanted: &[Wanted]) -> Vec<Registry> {
     wanted.iter().map(|wanted| wanted.registry.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_right_that_is_missing_is_helped_by_another_user() {
+        let hint =
+            |kind| PlanError::Unreadable { path: PathBuf::from("/x"), source: io::Error::from(kind) }.hint();
+        assert!(hint(io::ErrorKind::PermissionDenied).is_some_and(|hint| hint.contains("root")));
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("config.json")).unwrap();
+        let creation = Creation { owner: None, mode: 0o600, folder_mode: 0o700 };
+        let edited =
+            edited(root.path(), PathBuf::from("/config.json"), Content::DockerConfig, creation, |_| {
+                Ok(String::new())
+            });
+        let error = edited.unwrap_err();
+        assert_eq!(
+            (error.to_string().as_str(), error.hint()),
+            ("cannot read `/config.json`: it is not a regular file", None)
+        );
+    }
 }

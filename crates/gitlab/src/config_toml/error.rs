@@ -56,7 +56,7 @@ impl ConfigError {
 #[non_exhaustive]
 pub enum ConfigWarning {
     /// Entries of `environment` have no `=`.
-    #[error("{position}: `environment` has {} without `=`, which the runner drops", entries(*.count))]
+    #[error("{position}: the runner drops {} of `environment` without `=`", entries(*.count))]
     EnvironmentWithoutValue {
         /// Where the first of them is.
         position: Position,
@@ -66,10 +66,7 @@ pub enum ConfigWarning {
 }
 
 fn entries(count: usize) -> String {
-    match count {
-        1 => "an entry".to_owned(),
-        _ => format!("{count} entries"),
-    }
+    if count == 1 { "an entry".to_owned() } else { format!("{count} entries") }
 }
 
 /// Why no runner was selected.

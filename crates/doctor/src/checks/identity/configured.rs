@@ -45,7 +45,7 @@ pub(super) fn check(view: &View<'_>) -> Check {
     };
     let check = check.seen(format!("the identity is chosen by {}", view.identity.choice.by));
     let variables = asked.iter().map(|asked| match asked {
-        AskedFor::Source(_, variables) => format!("{variables} ask for {}", article(asked)),
+        AskedFor::Source(_, variables) => format!("{} for {}", asking(variables), article(asked)),
         AskedFor::Half { set, .. } => format!("{set} is set"),
     });
     let check = variables.fold(check, Check::seen);
@@ -59,20 +59,19 @@ fn wrong_principal<'a>(view: &View<'a>) -> Option<(&'a PassedOver, String)> {
 }
 
 fn reason(view: &View<'_>, passed_over: &PassedOver) -> Option<String> {
-    let PassedOver { variables, .. } = passed_over;
+    let asking = asking(passed_over.variables);
     match (&view.identity.caller, &passed_over.caller) {
         (Ok(used), Ok(meant)) if principal(&used.arn) == principal(&meant.arn) => None,
         (Ok(used), Ok(meant)) => {
-            Some(format!("{variables} ask for {}, but {} wins: {}", meant.arn, used.source, used.arn))
+            Some(format!("{asking} for {}, but {} wins: {}", meant.arn, used.source, used.arn))
         }
         (Ok(used), Err(error)) => Some(format!(
-            "{variables} ask for an identity that is not used: {error}; {} wins: {}",
+            "{asking} for an identity that is not used: {error}; {} wins: {}",
             used.source, used.arn
         )),
-        (Err(error), Ok(meant)) => Some(format!(
-            "{variables} ask for {}, but another source comes first and fails: {error}",
-            meant.arn
-        )),
+        (Err(error), Ok(meant)) => {
+            Some(format!("{asking} for {}, but another source comes first and fails: {error}", meant.arn))
+        }
         (Err(_), Err(_)) => None,
     }
 }
@@ -90,9 +89,15 @@ fn fixes_for(view: &View<'_>, passed_over: &PassedOver) -> Vec<Fix> {
         (Ok(_), source) => vec![fixes::rule(view, &format!("source = \"{}\"", source.name()))],
         (Err(_), IdentitySource::Profile) => vec![fixes::profile(view, profile)],
         (Err(_), _) => {
-            vec![fixes::other_settings(view, &format!("mend {0}, or unset them", passed_over.variables))]
+            let variables = passed_over.variables;
+            vec![fixes::other_settings(view, &format!("mend or unset {variables}"))]
         }
     }
+}
+
+/// One variable asks, two ask.
+fn asking(variables: &str) -> String {
+    format!("{variables} {}", if variables.contains(" and ") { "ask" } else { "asks" })
 }
 
 fn article(asked: &AskedFor) -> &'static str {
@@ -101,5 +106,14 @@ fn article(asked: &AskedFor) -> &'static str {
         AskedFor::Source(IdentitySource::Profile, _) => "a profile",
         AskedFor::Source(IdentitySource::WebIdentity, _) => "a web identity",
         _ => "an identity",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn one_variable_asks_and_two_ask() {
+        assert_eq!(super::asking("AWS_PROFILE"), "AWS_PROFILE asks");
+        assert!(super::asking("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY").ends_with("KEY ask"));
     }
 }
