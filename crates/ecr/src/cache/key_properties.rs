@@ -1,15 +1,17 @@
 //! Two identities never share an entry, and one that is configured in two ways of the same meaning does.
 //!
-//! Random configurations (rules, profiles that the program's name chooses, policy), `ECRU_` and `AWS_` variables and
-//! requests are read twice: by the program, to a key, and by a small model here, to what a token depends on. Two keys are
+//! Random configurations (rules, profiles that the program's name chooses, policy), `ECRU_` and `AWS_` variables, files of
+//! the SDK's and requests are read twice: by the program, to a key, and by a small model here, to what a token depends on. Two keys are
 //! equal if and only if the models are.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
+use tempfile::TempDir;
 
 use super::Key;
 use crate::config::Config;
@@ -83,6 +85,44 @@ impl Written {
     }
 }
 
+/// What stands in the SDK's configuration.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Sdk {
+    Nothing,
+    Keys,
+    TokenFile,
+    Process,
+}
+
+impl Sdk {
+    const ALL: [Self; 4] = [Self::Nothing, Self::Keys, Self::TokenFile, Self::Process];
+
+    /// The file, in which a token file that is named is about `subject`.
+    fn file(self, subject: &str) -> String {
+        static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
+            let folder = TempDir::new().unwrap();
+            let token = folder.path().join("token");
+            let write = |name: &str, key: &str| {
+                std::fs::write(folder.path().join(name), format!("[default]\n{key}\n")).unwrap();
+            };
+            write("keys", "aws_access_key_id = AKIAEXAMPLE");
+            write("token-file", &format!("web_identity_token_file = {}", token.display()));
+            write("process", "credential_process = /bin/keys");
+            folder
+        });
+        let name = match self {
+            Self::Nothing => return "/dev/null".to_owned(),
+            Self::Keys => "keys",
+            Self::TokenFile => "token-file",
+            Self::Process => "process",
+        };
+        if self == Self::TokenFile {
+            std::fs::write(FOLDER.path().join("token"), subject).unwrap();
+        }
+        FOLDER.path().join(name).to_str().unwrap().to_owned()
+    }
+}
+
 /// A machine, its user, and what is asked for.
 #[derive(Debug, Clone)]
 struct World {
@@ -91,6 +131,7 @@ struct World {
     policy: bool,
     ecru: Written,
     aws: std::collections::BTreeMap<&'static str, &'static str>,
+    sdk: Sdk,
     token: &'static str,
     called: Option<&'static str>,
     account: &'static str,
@@ -99,13 +140,21 @@ struct World {
     marker: &'static str,
 }
 
+/// Names and values.
+type Variables = Vec<(&'static str, &'static str)>;
+
 /// What a token depends on.
 #[derive(Debug, PartialEq)]
 struct Meaning {
     selected: Written,
     /// The variables of the SDK that the selection leaves, and that choose an identity.
-    seen: Vec<(&'static str, &'static str)>,
+    seen: Variables,
     token: Option<&'static str>,
+    sdk: Sdk,
+    /// Whom the token file of the SDK's profile is about.
+    subject: Option<&'static str>,
+    /// What the process of the SDK's profile may look at.
+    process: Option<(Variables, Variables, &'static str)>,
     region: &'static str,
     fips: bool,
     endpoint: Option<&'static str>,
@@ -128,8 +177,13 @@ impl World {
 
     fn environment(&self) -> Environment {
         let keys = [("AWS_SECRET_ACCESS_KEY", "secret"), ("OIDC", self.token)];
+        let files = [
+            ("AWS_CONFIG_FILE", self.sdk.file(self.token)),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".to_owned()),
+        ];
         let aws = self.aws.iter().map(|(name, value)| (*name, *value));
-        Environment::from_map(keys.into_iter().chain(aws).chain(self.ecru.variables()))
+        let others = keys.into_iter().chain(aws).chain(self.ecru.variables());
+        Environment::from_map(others.map(|(name, value)| (name, value.to_owned())).chain(files))
     }
 
     /// The key by the program's own way; `None` if no identity can be chosen.
@@ -160,17 +214,27 @@ impl World {
         let selected = selected.meaning();
         let source = selected.source.or(selected.profile.map(|_| "profile"));
         let may_see = |sources: &[&str]| source.is_none_or(|source| sources.contains(&source));
-        let seen = self.aws.iter().map(|(name, value)| (*name, *value));
-        let seen = seen.filter(|(name, _)| match *name {
+        let aws = || self.aws.iter().map(|(name, value)| (*name, *value));
+        let is_seen = |name: &str| match name {
             "AWS_ACCESS_KEY_ID" => may_see(&["environment"]),
             "AWS_WEB_IDENTITY_TOKEN_FILE" => may_see(&["web-identity"]),
             "AWS_CONTAINER_CREDENTIALS_FULL_URI" => may_see(&["container", "profile"]),
             "AWS_PROFILE" => may_see(&["profile"]) && selected.profile.is_none(),
             "AWS_ENDPOINT_URL_STS" => true,
             _ => false,
-        });
+        };
+        let chooses_none =
+            |name: &str| matches!(name, "AWS_REGION" | "AWS_MAX_ATTEMPTS" | "AWS_ENDPOINT_URL_ECR");
+        let sdk = if may_see(&["profile"]) { self.sdk } else { Sdk::Nothing };
+        let process = || {
+            let all = aws().filter(|(name, _)| is_seen(name) || chooses_none(name));
+            (all.collect(), self.ecru.variables().collect(), self.token)
+        };
         Some(Meaning {
-            seen: seen.collect(),
+            seen: aws().filter(|(name, _)| is_seen(name)).collect(),
+            sdk,
+            subject: (sdk == Sdk::TokenFile).then_some(self.token),
+            process: (sdk == Sdk::Process).then(process),
             token: selected.token_variable.map(|_| self.token),
             region: self.region,
             fips: self.marker == "ecr-fips",
@@ -222,13 +286,15 @@ fn world() -> impl Strategy<Value = World> {
         select(vec!["ecr", "ecr", "ecr-fips"]),
     );
     let called = of(select(vec!["team", "other"]));
-    (rules, profiles, any::<bool>(), ecru, aws, select(vec!["t", "u"]), called, request).prop_map(
-        |(rules, profiles, policy, ecru, aws, token, called, (account, region, path, marker))| World {
+    let sdk = (select(Sdk::ALL.to_vec()), select(vec!["t", "u"]));
+    (rules, profiles, any::<bool>(), ecru, aws, sdk, called, request).prop_map(
+        |(rules, profiles, policy, ecru, aws, (sdk, token), called, (account, region, path, marker))| World {
             rules,
             profiles,
             policy,
             ecru,
             aws,
+            sdk,
             token,
             called,
             account,
@@ -241,7 +307,7 @@ fn world() -> impl Strategy<Value = World> {
 
 /// A world and one that differs from it in a part or two, so that equal keys come up often.
 fn neighbours() -> impl Strategy<Value = (World, World)> {
-    (world(), world(), vec(0..9_usize, 0..3)).prop_map(|(one, other, parts)| {
+    (world(), world(), vec(0..10_usize, 0..3)).prop_map(|(one, other, parts)| {
         let mut next = one.clone();
         for part in parts {
             match part {
@@ -251,6 +317,7 @@ fn neighbours() -> impl Strategy<Value = (World, World)> {
                 3 => next.ecru = other.ecru.clone(),
                 4 => next.aws = other.aws.clone(),
                 5 => next.token = other.token,
+                9 => next.sdk = other.sdk,
                 6 => next.called = other.called,
                 7 => (next.account, next.path) = (other.account, other.path),
                 _ => (next.region, next.marker) = (other.region, other.marker),

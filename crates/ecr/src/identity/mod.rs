@@ -7,11 +7,13 @@
 //! the machine whose role it may get. If any of that changes, the entry is not found.
 //!
 //! What cannot be seen from here is not part of the key: another role attached to the same instance, another
-//! person logged in to the same SSO session, another answer of the same `credential_process`. Tokens of the former
-//! are then served until they are refreshed, at half of their life.
+//! person logged in to the same SSO session. Tokens of the former are then served until they are refreshed, at half of
+//! their life. Where a profile names a `credential_process`, which may look at any variable, all of them are part of
+//! the key; what else its answer depends on is not seen either.
 
 pub(crate) mod configured;
 mod machine;
+mod named;
 pub mod selection;
 mod subject;
 
@@ -24,6 +26,7 @@ use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
 pub use self::machine::MachineFiles;
+use self::named::Named;
 use self::selection::Selection;
 use crate::environment::Environment;
 use crate::files::{ReadError, read_limited};
@@ -58,6 +61,12 @@ const TOKEN_FILES: [&str; 2] = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AU
 const SHARED_FILES: [(&str, &str); 2] =
     [("AWS_CONFIG_FILE", ".aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials")];
 
+/// How many token files the profiles may name.
+const MAX_TOKEN_FILES: usize = 8;
+
+/// The variables that say nothing to a process: they change from shell to shell.
+const OF_SHELLS: [&str; 3] = ["_", "SHLVL", "OLDPWD"];
+
 /// What the canonical form starts with; another form needs another number.
 const CANONICAL_PREFIX: &[u8] = b"ecru identity 1";
 
@@ -70,7 +79,7 @@ pub struct Identity {
 
 impl Identity {
     /// Finds out how the identity is configured in `environment`, on the machine that `machine` describes. Reads at
-    /// most six small files.
+    /// most six small files, and those with tokens that profiles name.
     #[must_use]
     pub fn read(environment: &Environment, machine: &MachineFiles) -> Self {
         let mut identity = Self { inputs: BTreeMap::new(), is_known: true };
@@ -143,12 +152,48 @@ impl Identity {
     }
 
     fn put_shared_files(&mut self, environment: &Environment) {
+        let mut named = Named::default();
         for (variable, default) in SHARED_FILES {
-            self.put_file(variable, &shared_file(environment, variable, default), digest);
+            self.put_file(variable, &shared_file(environment, variable, default), |content| {
+                named.add(content);
+                digest(content)
+            });
         }
+        self.put_named(&named, environment);
         // SSO tokens are kept in the home directory, so that it decides as well, but only if a profile can use them.
         if SHARED_FILES.iter().any(|(variable, _)| self.inputs.contains_key(variable)) {
             self.put("HOME", environment.os("HOME").map(OsStrExt::as_bytes));
+        }
+    }
+
+    /// Puts in whom the tokens are about that profiles name, and what their processes may look at.
+    fn put_named(&mut self, named: &Named, environment: &Environment) {
+        if named.token_files.len() > MAX_TOKEN_FILES {
+            self.is_known = false;
+            return;
+        }
+        let mut subjects = Vec::new();
+        for path in &named.token_files {
+            append(&mut subjects, path.as_os_str().as_bytes());
+            match read_limited(path, MAX_FILE_BYTES) {
+                Ok(content) => {
+                    append(&mut subjects, &content.map(|token| subject::of(&token)).unwrap_or_default());
+                }
+                Err(ReadError::Io(_)) => append(&mut subjects, b""),
+                Err(ReadError::NotRegular | ReadError::TooLong { .. }) => self.is_known = false,
+            }
+        }
+        self.put("web identities of profiles", (!subjects.is_empty()).then_some(subjects));
+        if named.has_process {
+            let mut variables = environment.of_child();
+            variables.retain(|(name, _)| !OF_SHELLS.iter().any(|other| name == other));
+            variables.sort_unstable();
+            let mut row = Vec::new();
+            for (name, value) in variables {
+                append(&mut row, name.as_bytes());
+                append(&mut row, value.as_bytes());
+            }
+            self.put("environment of processes", Some(digest(&row)));
         }
     }
 

@@ -143,6 +143,45 @@ fn a_renewed_token_keeps_its_identity_and_another_subject_does_not() {
 }
 
 #[test]
+fn the_token_file_of_a_profile_is_part_of_the_identity() {
+    let host = Host::new();
+    let file = host.path("token").to_str().unwrap().to_owned();
+    for place in [".aws/config", ".aws/credentials"] {
+        host.write(place, format!("[default]\nrole_arn = arn:x\nweb_identity_token_file = {file} # of CI\n"));
+        let with = |content: &str| {
+            host.write("token", content);
+            host.fingerprint(&[])
+        };
+        let first = with(&token(r#"{"iss":"i","sub":"project:a","exp":1}"#));
+        assert_eq!(with(&token(r#"{"iss":"i","sub":"project:a","exp":2}"#)), first);
+        assert_ne!(with(&token(r#"{"iss":"i","sub":"project:b","exp":1}"#)), first);
+        assert!(host.identity(&[]).is_known());
+        std::fs::remove_file(&file).unwrap();
+        assert_ne!(host.fingerprint(&[]), first);
+        std::fs::create_dir(&file).unwrap();
+        assert!(!host.identity(&[]).is_known(), "not to be read as a file");
+        std::fs::remove_dir(&file).unwrap();
+        host.write(place, "");
+    }
+    let many: String = (0..9).map(|n| format!("[profile p{n}]\nweb_identity_token_file = /t{n}\n")).collect();
+    host.write(".aws/config", many);
+    assert!(!host.identity(&[]).is_known());
+}
+
+#[test]
+fn where_a_process_answers_all_variables_count() {
+    let host = Host::new();
+    host.write(".aws/config", "[default]\nregion = eu-central-1\n");
+    assert_eq!(host.fingerprint(&[("WHO", "00")]), host.fingerprint(&[("WHO", "01")]));
+    host.write(".aws/config", "[default]\ncredential_process = /bin/keys\n");
+    let zero = host.fingerprint(&[("WHO", "00")]);
+    assert_ne!(host.fingerprint(&[("WHO", "01")]), zero);
+    assert_ne!(host.fingerprint(&[("WHO", "00"), ("AWS_REGION", "eu-west-1")]), zero);
+    assert_eq!(host.fingerprint(&[("SHLVL", "2"), ("WHO", "00"), ("_", "/bin/sh")]), zero);
+    assert!(host.identity(&[]).is_known());
+}
+
+#[test]
 fn an_identity_that_cannot_be_seen_whole_is_not_known() {
     let host = Host::new();
     assert!(host.identity(&[]).is_known());
