@@ -30,7 +30,7 @@ impl Access<'_> {
     pub fn tokens(&self, choice: &Choice, deadlines: Deadlines) -> Tokens {
         let mint = self.mint(&choice.selection, deadlines);
         let recorded = Recorded::new(mint, self.failures(), Some(choice.by.clone()), self.clock);
-        Cached::new(recorded, self.cache(&choice.selection), deadlines.lock_wait)
+        Cached::new(recorded, self.cache(&choice.selection), deadlines)
     }
 
     /// The entries of an identity, if they can be kept.

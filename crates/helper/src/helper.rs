@@ -2,6 +2,7 @@
 
 use std::iter;
 use std::path::Path;
+use std::time::Instant;
 
 use ecru_docker::credential_helper::message::{Credential, ServerList};
 use ecru_docker::credential_helper::serve::{Failure, Helper};
@@ -32,12 +33,13 @@ const IGNORE_VARIABLE: &str = "AWS_ECR_IGNORE_CREDS_STORAGE";
 pub(crate) struct EcrHelper {
     environment: Environment,
     profile: Option<String>,
+    started: Instant,
 }
 
 impl EcrHelper {
     /// A helper whose program is called by a name that ends in `profile`.
     pub(crate) fn new(environment: Environment, profile: Option<String>) -> Self {
-        Self { environment, profile }
+        Self { environment, profile, started: Instant::now() }
     }
 
     fn config(&self) -> Result<Config, ConfigError> {
@@ -61,8 +63,9 @@ impl EcrHelper {
             notes.push("the fallback is not asked, since this program is itself one".to_owned());
             fallback = None;
         }
-        let Deadlines { lock_wait, mint } = self.deadlines(notes);
-        Others::new(fallback, &self.environment, lock_wait + mint)
+        // What has been waited for before counts as well: the caller waits for this process, not for its parts.
+        let left = self.deadlines(notes).total().saturating_sub(self.started.elapsed());
+        Others::new(fallback, &self.environment, left)
     }
 
     fn choice(&self, config: &Config, request: &Request) -> Result<Choice, ChoiceError> {
@@ -207,7 +210,11 @@ impl Helper for EcrHelper {
         );
         if servers.is_empty() {
             let own = own.unwrap_or(Choice { selection: Selection::default(), by: ChosenBy::Default });
-            let tokens = self.access(&config).tokens(&own, self.deadlines(notes));
+            let deadlines = self.deadlines(notes);
+            let has_others = config.fallback().is_some();
+            // The other half is for the fallback.
+            let deadlines = if has_others { Deadlines::within(deadlines.total() / 2) } else { deadlines };
+            let tokens = self.access(&config).tokens(&own, deadlines);
             servers.extend(Self::own_registry(&tokens, config.policy(), notes).map(under_its_name));
         }
         servers.retain(|(_, registry)| config.permit(registry).is_ok());

@@ -7,7 +7,7 @@
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -49,7 +49,19 @@ pub(crate) struct Directory {
 pub(crate) struct Lock {
     key: Key,
     /// Closing the file lets the lock go.
-    _file: File,
+    file: File,
+}
+
+impl Lock {
+    /// Leaves word in the lock's file for those who wait for it, in the place of what was there.
+    pub(crate) fn leave(&self, word: &[u8]) -> io::Result<()> {
+        let stat = rustix::fs::fstat(&self.file)?;
+        if let Some(reason) = reason_to_distrust(&stat, FileType::RegularFile) {
+            return Err(io::Error::other(reason));
+        }
+        self.file.set_len(0)?;
+        self.file.write_all_at(word, 0)
+    }
 }
 
 impl Directory {
@@ -111,17 +123,22 @@ impl Directory {
         write_entry(&directory, key, content).map_err(|error| self.failure(error))
     }
 
-    /// Takes the lock of an entry; `None` if another process holds it.
-    pub(crate) fn try_lock(&self, key: &Key, now: SystemTime) -> Result<Option<Lock>, DirectoryError> {
+    /// Takes the lock of an entry in this line; `None` if another process holds it.
+    pub(crate) fn try_lock(
+        &self,
+        key: &Key,
+        line: u32,
+        now: SystemTime,
+    ) -> Result<Option<Lock>, DirectoryError> {
         let directory = self.open_or_create()?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&directory, key.lock_name(), flags, Mode::RUSR | Mode::WUSR);
+        let fd = rustix::fs::openat(&directory, key.lock_name(line), flags, Mode::RUSR | Mode::WUSR);
         let file = File::from(fd.map_err(|error| self.failure(error))?);
         match file.try_lock() {
             Ok(()) => {
                 // Locks in use stay young, so that `prune` leaves them.
                 let _ = file.set_modified(now);
-                Ok(Some(Lock { key: *key, _file: file }))
+                Ok(Some(Lock { key: *key, file }))
             }
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(self.failure(error)),

@@ -71,9 +71,12 @@ impl Key {
         format!("{NAME_PREFIX}{self}{ENTRY_SUFFIX}")
     }
 
-    /// The name of the entry's lock.
-    pub(crate) fn lock_name(&self) -> String {
-        Self::lock_name_of(&self.to_string())
+    /// The name of the entry's lock in this line.
+    pub(crate) fn lock_name(&self, line: u32) -> String {
+        match line {
+            0 => Self::lock_name_of(&self.to_string()),
+            _ => format!("{NAME_PREFIX}{self}-{line}{LOCK_SUFFIX}"),
+        }
     }
 
     /// The name of the lock of the entry whose key is written as `key`.

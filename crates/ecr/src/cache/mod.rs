@@ -3,10 +3,12 @@
 //! A `get` that finds a fresh token opens no socket, starts no runtime and resolves no identity. A token is fresh
 //! until half of its life, refreshed after that, still served if AWS fails, and never served after it has expired.
 //! The lock is taken only to refresh, so that processes that start together make one request; whoever finds it held
-//! waits a little for the other's answer and then goes on without. Nothing that goes wrong here fails a `get`.
+//! waits for the other's answer, and shares it, a failure too. The other may be stopped: after a while the first of those
+//! who wait asks by itself, while the rest waits for both. Nothing that goes wrong here fails a `get`.
 
 pub(crate) mod directory;
 mod entry;
+mod failed;
 pub(crate) mod fuzzing;
 mod inventory;
 pub(crate) mod key;
@@ -17,9 +19,11 @@ use std::time::{Duration, Instant, SystemTime};
 pub use self::directory::DirectoryError;
 use self::directory::{Directory, Lock};
 use self::entry::Entry;
+use self::failed::Failed;
 pub use self::inventory::{Inventory, Kept};
 pub use self::key::Key;
 use crate::clock::Clock;
+use crate::deadlines::Deadlines;
 use crate::environment::Environment;
 use crate::identity::{Fingerprint, Identity};
 use crate::registry::{Partitions, Registry};
@@ -30,6 +34,15 @@ pub const DISABLE_VARIABLE: &str = "AWS_ECR_DISABLE_CACHE";
 
 /// How often a process looks whether another one has finished the refresh that it waits for.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The last line in which processes stand for an entry: so many ask AWS at most while it does not answer.
+const LAST_LINE: u32 = 3;
+
+/// How long a refresh may take while the old token still does. AWS answers within a second.
+const REFRESH_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long nobody asks again after a refresh has failed while the old token still does.
+const REFRESH_PAUSE: Duration = Duration::from_mins(1);
 
 /// The entries of one identity.
 #[derive(Debug)]
@@ -111,8 +124,13 @@ impl Cache {
         Ok(())
     }
 
-    fn try_lock(&self, key: &Key) -> Result<Option<Lock>, DirectoryError> {
-        self.directory.try_lock(key, (self.clock)())
+    fn try_lock(&self, key: &Key, line: u32) -> Result<Option<Lock>, DirectoryError> {
+        self.directory.try_lock(key, line, (self.clock)())
+    }
+
+    /// What a process was told in vain that stood in this line.
+    fn failed(&self, key: &Key, line: u32) -> Option<Failed> {
+        Failed::read(&self.directory.read(&key.lock_name(line)).ok()??)
     }
 }
 
@@ -121,16 +139,15 @@ impl Cache {
 pub struct Cached<S> {
     source: S,
     cache: Option<Cache>,
-    lock_wait: Duration,
+    deadlines: Deadlines,
     warnings: Mutex<Vec<CacheWarning>>,
 }
 
 impl<S: TokenSource> Cached<S> {
-    /// Puts `cache`, if there is one, before `source`. A process waits at most `lock_wait` for the refresh of
-    /// another.
+    /// Puts `cache`, if there is one, before `source`.
     #[must_use]
-    pub fn new(source: S, cache: Option<Cache>, lock_wait: Duration) -> Self {
-        Self { source, cache, lock_wait, warnings: Mutex::default() }
+    pub fn new(source: S, cache: Option<Cache>, deadlines: Deadlines) -> Self {
+        Self { source, cache, deadlines, warnings: Mutex::default() }
     }
 
     /// The cache.
@@ -167,23 +184,34 @@ impl<S: TokenSource> Cached<S> {
         })
     }
 
-    /// Waits for the right to refresh, or for another process to have done it.
-    fn turn(&self, cache: &Cache, key: &Key, has_valid_token: bool) -> Turn {
-        let started = Instant::now();
+    /// Waits for the right to refresh, or for what another process comes to that has it. Whoever has waited in one line
+    /// for too long goes on to the next one, where the first may ask as well.
+    fn turn(&self, cache: &Cache, key: &Key, since: &Since, has_valid_token: bool) -> Turn {
+        let mut line = 0;
         loop {
-            match cache.try_lock(key) {
+            match cache.try_lock(key, line) {
                 Ok(Some(lock)) => return Turn::Mine(Some(lock)),
                 // A file system without locks, or a directory that cannot be made.
                 Err(_) => return Turn::Mine(None),
                 Ok(None) if has_valid_token => return Turn::Anothers,
                 Ok(None) => {}
             }
-            if started.elapsed() >= self.lock_wait {
-                return Turn::Mine(None);
+            let waited = since.instant.elapsed();
+            if waited >= self.deadlines.total() {
+                let waiting_for = "another process, which asks for the same token".to_owned();
+                return Turn::Failed(TokenError::TimedOut { waiting_for, after: waited });
+            }
+            if line < LAST_LINE && waited >= self.deadlines.lock_wait * (line + 1) {
+                line += 1;
+                continue;
             }
             std::thread::sleep(POLL_INTERVAL);
             if let Ok(Some(entry)) = cache.read(key, (cache.clock)()) {
                 return Turn::Done(Box::new(entry.token));
+            }
+            let failed = (0..=line).filter_map(|line| cache.failed(key, line));
+            if let Some(failed) = failed.into_iter().find(|failed| failed.concerns(since.time)) {
+                return Turn::Failed(failed.told((cache.clock)()));
             }
         }
     }
@@ -193,26 +221,46 @@ impl<S: TokenSource> Cached<S> {
         &self,
         cache: &Cache,
         registry: &Registry,
+        since: &Since,
         lock: Option<&Lock>,
         valid: Option<Entry>,
     ) -> Result<Token, TokenError> {
-        match (self.source.token(registry), valid) {
-            (Ok(token), _) => {
-                if let Err(error) = cache.write(&cache.key(registry), registry, &token, lock) {
+        // Whoever has lost its identity can still read ECR Public without one: better no token than an old one.
+        let valid = valid.filter(|_| !registry.is_public());
+        let left = self.deadlines.total().saturating_sub(since.instant.elapsed()).min(self.deadlines.mint);
+        let limit = if valid.is_some() { left.min(REFRESH_LIMIT) } else { left };
+        let outcome = self.source.token_within(registry, limit);
+        let now = (cache.clock)();
+        let word = match &outcome {
+            Ok(_) => Ok(Vec::new()),
+            Err(error) => Failed::new(error, now).to_json(),
+        };
+        match &outcome {
+            Ok(token) => {
+                if let Err(error) = cache.write(&cache.key(registry), registry, token, lock) {
                     self.warn(CacheWarning::NotKept(error));
                 }
-                Ok(token)
             }
-            // Whoever has lost its identity can still read ECR Public without one: better no token than an old one.
-            (Err(error), Some(entry))
-                if !registry.is_public() && (cache.clock)() < entry.token.expires_at =>
-            {
+            Err(error) => tracing::debug!(%registry, kind = ?error.kind(), "the failure is shared"),
+        }
+        if let Some(Err(error)) = lock.map(|lock| lock.leave(&word?)) {
+            tracing::debug!(%error, "those who wait are not told");
+        }
+        match (outcome, valid) {
+            (Err(error), Some(entry)) if now < entry.token.expires_at => {
                 self.warn(CacheWarning::NotRefreshed(error));
                 Ok(entry.token)
             }
-            (Err(error), _) => Err(error),
+            (outcome, _) => outcome,
         }
     }
+}
+
+/// Since when a process wants a token.
+#[derive(Debug)]
+struct Since {
+    instant: Instant,
+    time: SystemTime,
 }
 
 /// Who refreshes an entry.
@@ -224,6 +272,8 @@ enum Turn {
     Anothers,
     /// Another process, which has done it.
     Done(Box<Token>),
+    /// Another process, in vain.
+    Failed(TokenError),
 }
 
 impl<S: TokenSource> TokenSource for Cached<S> {
@@ -238,10 +288,12 @@ impl<S: TokenSource> TokenSource for Cached<S> {
             return Ok(entry.token.clone());
         }
         tracing::debug!(%registry, %key, old_one = valid.is_some(), "the cache has no fresh token");
-        let turn = self.turn(cache, &key, valid.is_some());
+        let since = Since { instant: Instant::now(), time: (cache.clock)() };
+        let turn = self.turn(cache, &key, &since, valid.is_some());
         tracing::trace!(?turn, "the turn to refresh is decided");
         let (lock, valid) = match (turn, valid) {
             (Turn::Done(token), _) => return Ok(*token),
+            (Turn::Failed(error), _) => return Err(error),
             (Turn::Anothers, Some(entry)) => return Ok(entry.token),
             (Turn::Mine(Some(lock)), valid) => {
                 // Another process may have refreshed it between the look and the lock.
@@ -250,9 +302,16 @@ impl<S: TokenSource> TokenSource for Cached<S> {
             }
             (Turn::Mine(None) | Turn::Anothers, valid) => (None, valid),
         };
-        match valid {
-            Some(entry) if entry.is_fresh((cache.clock)()) => Ok(entry.token),
-            valid => self.refresh(cache, registry, lock.as_ref(), valid),
+        let now = (cache.clock)();
+        match (valid, cache.failed(&key, 0)) {
+            (Some(entry), _) if entry.is_fresh(now) => Ok(entry.token),
+            (Some(entry), Some(failed)) if !registry.is_public() && failed.is_younger(REFRESH_PAUSE, now) => {
+                self.warn(CacheWarning::NotRefreshed(failed.told(now)));
+                Ok(entry.token)
+            }
+            // It came while this process waited for the lock.
+            (None, Some(failed)) if failed.concerns(since.time) => Err(failed.told(now)),
+            (valid, _) => self.refresh(cache, registry, &since, lock.as_ref(), valid),
         }
     }
 }

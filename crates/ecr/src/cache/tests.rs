@@ -13,15 +13,23 @@ use tempfile::TempDir;
 use super::*;
 use crate::clock::system_time;
 use crate::identity::MachineFiles;
-use crate::token::Fixed;
+use crate::token::{FailureKind, Fixed};
 
 const FRANKFURT: &str = "000000000001.dkr.ecr.eu-central-1.amazonaws.com";
 const FRANKFURT_OF_ANOTHER: &str = "000000000002.dkr.ecr.eu-central-1.amazonaws.com";
 const VIRGINIA: &str = "000000000001.dkr.ecr.us-east-1.amazonaws.com";
 const PUBLIC: &str = "public.ecr.aws";
 const HOUR: Duration = Duration::from_hours(1);
+
 /// Longer than any test runs.
-const PATIENCE: Duration = Duration::from_mins(10);
+fn patience() -> Deadlines {
+    Deadlines { lock_wait: Duration::from_mins(10), mint: Duration::from_mins(10) }
+}
+
+/// For what waits in vain.
+fn impatience() -> Deadlines {
+    Deadlines::within(Duration::from_millis(150))
+}
 
 /// A home directory for caches.
 struct Home {
@@ -46,7 +54,7 @@ impl Home {
     }
 
     fn cached(&self, answers: impl IntoIterator<Item = Result<Token, TokenError>>) -> Cached<Fixed> {
-        Cached::new(Fixed::new(answers), self.cache(&[]), PATIENCE)
+        Cached::new(Fixed::new(answers), self.cache(&[]), patience())
     }
 
     fn directory(&self) -> PathBuf {
@@ -152,8 +160,56 @@ fn a_token_past_half_its_life_is_refreshed_and_still_served_if_aws_fails() {
     assert_eq!(failing.source().asked().len(), 1);
     assert!(matches!(failing.take_warnings().as_slice(), [CacheWarning::NotRefreshed(_)]));
 
+    // Nobody asks again so soon, and everybody says why.
+    let resting = home.cached([fresh("new")]);
+    assert_eq!(secret_of(&resting, FRANKFURT), "old");
+    assert!(resting.source().asked().is_empty());
+    assert!(matches!(
+        resting.take_warnings().as_slice(),
+        [CacheWarning::NotRefreshed(TokenError::Shared { kind: FailureKind::NoIdentity, .. })]
+    ));
+
+    let [lock] = home.files(".lock").try_into().unwrap();
+    let word = std::fs::read_to_string(&lock).unwrap();
+    let mut word: serde_json::Value = serde_json::from_str(&word).unwrap();
+    word["at"] = (word["at"].as_u64().unwrap() - 61_000_000).into();
+    std::fs::write(&lock, word.to_string()).unwrap();
     assert_eq!(secret_of(&home.cached([fresh("new")]), FRANKFURT), "new");
+    assert_eq!(std::fs::read_to_string(&lock).unwrap(), "");
     assert_eq!(secret_of(&home.cached([]), FRANKFURT), "new");
+}
+
+/// Notes how long it may take, and fails.
+#[derive(Default)]
+struct Hurried(Mutex<Vec<Duration>>);
+
+impl TokenSource for Hurried {
+    fn token(&self, registry: &Registry) -> Result<Token, TokenError> {
+        Fixed::default().token(registry)
+    }
+
+    fn token_within(&self, registry: &Registry, limit: Duration) -> Result<Token, TokenError> {
+        self.0.lock().unwrap().push(limit);
+        self.token(registry)
+    }
+}
+
+#[test]
+fn a_refresh_is_hurried_while_the_old_token_does() {
+    let home = Home::new();
+    let limit_of = |host: &str| {
+        let cached = Cached::new(Hurried::default(), home.cache(&[]), Deadlines::default());
+        let _ = cached.token(&registry(host));
+        let [limit] = cached.source().0.lock().unwrap().clone().try_into().unwrap();
+        limit
+    };
+    for host in [FRANKFURT, PUBLIC] {
+        secret_of(&home.cached([past_half_life("old")]), host);
+    }
+    assert_eq!(limit_of(FRANKFURT), REFRESH_LIMIT);
+    // Where the old one is not served, there is no hurry.
+    assert!(limit_of(PUBLIC) > REFRESH_LIMIT);
+    assert!(limit_of(VIRGINIA) > REFRESH_LIMIT);
 }
 
 #[test]
@@ -177,7 +233,7 @@ fn while_another_process_refreshes_a_valid_token_is_served_at_once() {
     secret_of(&home.cached([past_half_life("old")]), FRANKFURT);
     let cached = home.cached([fresh("new")]);
     let cache = cached.cache().unwrap();
-    let lock = cache.try_lock(&cache.key(&registry(FRANKFURT))).unwrap().unwrap();
+    let lock = cache.try_lock(&cache.key(&registry(FRANKFURT)), 0).unwrap().unwrap();
     assert_eq!(secret_of(&cached, FRANKFURT), "old");
     assert!(cached.source().asked().is_empty());
     drop(lock);
@@ -187,10 +243,57 @@ fn while_another_process_refreshes_a_valid_token_is_served_at_once() {
 #[test]
 fn a_process_that_holds_the_lock_for_ever_stops_nobody() {
     let home = Home::new();
-    let cached = Cached::new(Fixed::new([fresh("a")]), home.cache(&[]), Duration::from_millis(30));
+    let cached = Cached::new(Fixed::new([fresh("a")]), home.cache(&[]), impatience());
     let cache = cached.cache().unwrap();
-    let _lock = cache.try_lock(&cache.key(&registry(FRANKFURT))).unwrap().unwrap();
+    let _lock = cache.try_lock(&cache.key(&registry(FRANKFURT)), 0).unwrap().unwrap();
     assert_eq!(secret_of(&cached, FRANKFURT), "a");
+}
+
+#[test]
+fn those_who_wait_while_the_holders_are_stuck_go_on_one_by_one() {
+    let home = Home::new();
+    let cached = Cached::new(Fixed::new([fresh("a")]), home.cache(&[]), impatience());
+    let cache = cached.cache().unwrap();
+    let key = cache.key(&registry(FRANKFURT));
+    let locks: Vec<_> = (0..=LAST_LINE).map(|line| cache.try_lock(&key, line).unwrap().unwrap()).collect();
+    let error = cached.token(&registry(FRANKFURT)).unwrap_err();
+    assert!(matches!(error, TokenError::TimedOut { .. }), "{error}");
+    assert!(cached.source().asked().is_empty());
+    drop(locks);
+    assert_eq!(secret_of(&cached, FRANKFURT), "a");
+}
+
+#[test]
+fn those_who_wait_share_a_failure_and_later_ones_do_not() {
+    let home = Home::new();
+    let calls = Arc::new(AtomicUsize::new(0));
+    /// Fails once all others wait.
+    struct Failing(Arc<AtomicUsize>, std::sync::Arc<std::sync::Barrier>);
+    impl TokenSource for Failing {
+        fn token(&self, _: &Registry) -> Result<Token, TokenError> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            self.1.wait();
+            // Everybody has started; what they do first takes far less than this.
+            std::thread::sleep(Duration::from_millis(300));
+            Err(TokenError::Throttled { failure: crate::token::AwsFailure::default() })
+        }
+    }
+    let barrier = Arc::new(std::sync::Barrier::new(9));
+    let fail = || Cached::new(Failing(Arc::clone(&calls), Arc::clone(&barrier)), home.cache(&[]), patience());
+    std::thread::scope(|scope| {
+        let first = fail();
+        scope.spawn(move || first.token(&registry(FRANKFURT)).unwrap_err());
+        for _ in 0..8 {
+            let (cached, barrier) = (fail(), Arc::clone(&barrier));
+            scope.spawn(move || {
+                barrier.wait();
+                let error = cached.token(&registry(FRANKFURT)).unwrap_err();
+                assert!(matches!(&error, TokenError::Shared { kind: FailureKind::Throttled, .. }), "{error}");
+            });
+        }
+    });
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+    assert_eq!(secret_of(&home.cached([fresh("a")]), FRANKFURT), "a");
 }
 
 /// Counts how often it is asked, and answers slowly enough for others to queue up.
@@ -210,7 +313,7 @@ fn many_that_start_together_ask_aws_once() {
     let calls = Arc::new(AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..32 {
-            let cached = Cached::new(Counting(Arc::clone(&calls)), home.cache(&[]), PATIENCE);
+            let cached = Cached::new(Counting(Arc::clone(&calls)), home.cache(&[]), patience());
             scope.spawn(move || assert_eq!(secret_of(&cached, FRANKFURT), "a"));
         }
     });
@@ -238,7 +341,7 @@ fn many_registries_at_once_lose_no_entry() {
 fn identities_do_not_share_entries() {
     let home = Home::new();
     let with = |variables: &[(&str, &str)], answers: Vec<_>| {
-        Cached::new(Fixed::new(answers), home.cache(variables), PATIENCE)
+        Cached::new(Fixed::new(answers), home.cache(variables), patience())
     };
     secret_of(&with(&[("AWS_PROFILE", "a")], vec![fresh("a")]), FRANKFURT);
     for variables in [
@@ -279,7 +382,7 @@ fn the_directory_is_where_the_environment_says() {
     for variables in
         [[("AWS_ECR_CACHE_DIR", path)], [("XDG_CACHE_HOME", path)], [("AWS_ECR_CACHE_DIR", "~/other")]]
     {
-        secret_of(&Cached::new(Fixed::new([fresh("a")]), home.cache(&variables), PATIENCE), FRANKFURT);
+        secret_of(&Cached::new(Fixed::new([fresh("a")]), home.cache(&variables), patience()), FRANKFURT);
         assert!(other.join("ecru").is_dir(), "{variables:?}");
         std::fs::remove_dir_all(&other).unwrap();
     }
@@ -296,7 +399,7 @@ fn a_home_that_does_not_exist_is_not_made() {
     let environment = Environment::from_map([("HOME", &home)]);
     let identity = Identity::read(&environment, &MachineFiles::of_this_machine());
     let cache = Cache::new(&environment, &identity, system_time);
-    let cached = Cached::new(Fixed::new([fresh("a")]), cache, PATIENCE);
+    let cached = Cached::new(Fixed::new([fresh("a")]), cache, patience());
     assert_eq!(secret_of(&cached, FRANKFURT), "a");
     assert!(!home.exists());
     let warning = cached.take_warnings().pop().unwrap().to_string();
@@ -437,7 +540,7 @@ fn registries_of_valid_entries_of_the_same_identity_are_known() {
     assert!(known(&[]).is_empty());
     secret_of(&home.cached([fresh("a")]), FRANKFURT);
     secret_of(&home.cached([expired("b")]), VIRGINIA);
-    let other = Cached::new(Fixed::new([fresh("c")]), home.cache(&[("AWS_PROFILE", "x")]), PATIENCE);
+    let other = Cached::new(Fixed::new([fresh("c")]), home.cache(&[("AWS_PROFILE", "x")]), patience());
     secret_of(&other, PUBLIC);
     assert_eq!(known(&[]), [registry(FRANKFURT), registry(FRANKFURT_OF_ANOTHER)].into());
     assert_eq!(known(&[("AWS_PROFILE", "x")]).len(), 2);
@@ -460,7 +563,7 @@ proptest! {
             "secret":"x","issued_at":{issued},"expires_at":{expires}}}"#,
         );
         if let Some(entry) = Entry::read(plausible.as_bytes(), &Partitions::default(), system_time()) {
-            prop_assert!(entry.token.expires_at > system_time() - PATIENCE);
+            prop_assert!(entry.token.expires_at > system_time() - HOUR);
             let _ = entry.is_fresh(system_time());
         }
     }

@@ -201,7 +201,17 @@ impl<S> Recorded<S> {
 
 impl<S: TokenSource> TokenSource for Recorded<S> {
     fn token(&self, registry: &Registry) -> Result<Token, TokenError> {
-        let outcome = self.source.token(registry);
+        self.recorded(registry, self.source.token(registry))
+    }
+
+    fn token_within(&self, registry: &Registry, limit: Duration) -> Result<Token, TokenError> {
+        self.recorded(registry, self.source.token_within(registry, limit))
+    }
+}
+
+impl<S> Recorded<S> {
+    /// What came of asking, after it has been kept or what was kept has been removed.
+    fn recorded(&self, registry: &Registry, outcome: Result<Token, TokenError>) -> Result<Token, TokenError> {
         if let Err(error) = &outcome {
             tracing::info!(%registry, kind = ?error.kind(), %error, "no token was had");
         }

@@ -16,6 +16,8 @@ use super::caller::{Found, features_of};
 use super::connector::GuardedClient;
 use super::endpoint::{self, Endpoint};
 use super::failure::Failure;
+use super::metadata;
+use super::processes;
 use super::progress::Progress;
 use super::retries;
 use crate::clock::Clock;
@@ -24,7 +26,7 @@ use crate::environment::Environment;
 use crate::identity::configured::words_of_token;
 use crate::identity::selection::{IdentitySource, Selection};
 use crate::registry::{Partitions, Registry};
-use crate::token::{Token, TokenError};
+use crate::token::{Attempt, Token, TokenError};
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -68,6 +70,18 @@ impl Call {
                 TokenError::Configuration { problem: format!("no runtime can be started: {error}") }
             })?;
         let outcome = runtime.block_on(self.within_limit(work));
+        let outcome = match outcome {
+            // The SDK leaves a process that hangs behind; nothing else is started here.
+            Err(TokenError::TimedOut { after, .. }) if processes::kill_those_of_this_thread() => {
+                let profile = self.environment.get("AWS_PROFILE").unwrap_or("default");
+                let seconds = after.as_secs_f32();
+                let cause = format!(
+                    "the `credential_process` that the profile `{profile}` uses has not ended after {seconds:.1} s"
+                );
+                Err(TokenError::BrokenIdentity { cause })
+            }
+            outcome => outcome,
+        };
         // A name look-up that hangs would hold up the end of the runtime.
         runtime.shutdown_background();
         outcome
@@ -92,7 +106,11 @@ impl Call {
         if let Target::Own { policy: Some(policy) } = &self.target {
             policy.permit_own(region(sdk)?.as_ref()).map_err(TokenError::Forbidden)?;
         }
-        let credentials = self.credentials(sdk).await?.credentials;
+        let credentials = self.patiently(async || self.credentials(sdk).await).await?.credentials;
+        self.patiently(async || self.token_for(sdk, credentials.clone()).await).await
+    }
+
+    async fn token_for(&self, sdk: &SdkConfig, credentials: Credentials) -> Result<Token, TokenError> {
         match &self.target {
             Target::Registry(registry) if registry.is_public() => {
                 self.public_token(sdk, credentials, registry).await
@@ -120,8 +138,8 @@ impl Call {
         self.sdk_config_with(GuardedClient::new(self.environment.clone(), self.progress.clone())).await
     }
 
-    /// The SDK's configuration with this HTTP client.
-    pub(super) async fn sdk_config_with(&self, client: GuardedClient) -> SdkConfig {
+    /// The environment as the SDK is given it.
+    pub(super) fn sdk_environment(&self) -> Env {
         let mut variables: HashMap<String, String> =
             self.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         if let Some(address) = variables.get_mut(CONTAINER_ADDRESS)
@@ -137,9 +155,14 @@ impl Call {
             let sts = format!("https://sts.{}.{}", registry.region(), partition.api_suffix);
             variables.entry("AWS_ENDPOINT_URL_STS".to_owned()).or_insert(sts);
         }
+        Env::from(variables)
+    }
+
+    /// The SDK's configuration with this HTTP client.
+    pub(super) async fn sdk_config_with(&self, client: GuardedClient) -> SdkConfig {
         let timeouts =
             TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
-        let environment = Env::from(variables);
+        let environment = self.sdk_environment();
         let retries = retries::of(&environment).await;
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .env(environment)
@@ -187,8 +210,10 @@ impl Call {
             return Err(TokenError::NoIdentity { attempts: Vec::new() });
         };
         self.progress.wait_for("the source of the AWS identity");
-        let found = provider.provide_credentials().await;
-        let credentials = found.map_err(|error| self.failure(None).of_identity(&error))?;
+        let failure = || self.failure(None).after(self.before_metadata());
+        let found = metadata::within_total(&self.progress, provider.provide_credentials()).await;
+        let found = found.ok_or_else(|| failure().of_late_metadata())?;
+        let credentials = found.map_err(|error| failure().of_identity(&error))?;
         match self.selection.source() {
             Some(source) if !source.has_given(features_of(&credentials)) => {
                 let profile = self.environment.get("AWS_PROFILE").unwrap_or("default");
@@ -198,6 +223,14 @@ impl Call {
             }
             _ => Ok(credentials),
         }
+    }
+
+    /// The sources of the SDK's chain that were asked before the instance's metadata service, by the SDK's names.
+    fn before_metadata(&self) -> Vec<Attempt> {
+        let tried = self.selection.tried_before(IdentitySource::Instance, &self.environment).into_iter();
+        let attempt =
+            |(source, reason)| Attempt { source: sdk_name(source).to_owned(), reason, timed_out: false };
+        tried.map(attempt).collect()
     }
 
     pub(super) fn failure(&self, credentials: Option<&Credentials>) -> Failure {
@@ -276,6 +309,17 @@ fn check_sendable(credentials: &Credentials) -> Result<(), TokenError> {
         _ => return Ok(()),
     };
     Err(TokenError::BrokenIdentity { cause: format!("its {what} cannot be one") })
+}
+
+/// What aws-config's `default_provider::credentials` calls a source.
+fn sdk_name(source: IdentitySource) -> &'static str {
+    match source {
+        IdentitySource::Environment => "Environment",
+        IdentitySource::Profile => "Profile",
+        IdentitySource::WebIdentity => "WebIdentityToken",
+        IdentitySource::Container => "EcsContainer",
+        IdentitySource::Instance => "Ec2InstanceMetadata",
+    }
 }
 
 fn region(sdk: &SdkConfig) -> Result<&Region, TokenError> {

@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
 use aws_smithy_runtime_api::client::http::{
@@ -30,6 +29,7 @@ use http_body_util::Limited;
 
 use super::metadata::{MetadataService, is_metadata};
 use super::progress::Progress;
+use super::proxy::{Proxy, Way};
 use super::roots;
 use crate::environment::Environment;
 
@@ -46,9 +46,6 @@ const CLOCK_SECONDS: Range<i64> = 0..253_370_764_800;
 /// Identity (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>).
 const METADATA_ADDRESSES: [&str; 5] =
     ["169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254", "fd00:ec2::23"];
-
-/// What no proxy is asked for, whatever NO_PROXY says: this machine and link-local addresses.
-const NEVER_PROXIED: &str = "localhost,127.0.0.0/8,::1,169.254.0.0/16,fe80::/10,fd00:ec2::/32";
 
 /// What encrypts.
 const TLS: Provider = Provider::Rustls(CryptoMode::Ring);
@@ -67,6 +64,7 @@ struct Shared {
     progress: Progress,
     instead_of_network: Option<SharedHttpConnector>,
     metadata: MetadataService,
+    proxy: Proxy,
 }
 
 /// The time-outs that tell one connector from another: for the connection, and for the head of the answer.
@@ -89,7 +87,8 @@ impl GuardedClient {
         progress: Progress,
     ) -> Self {
         let metadata = MetadataService::new(progress.clone());
-        let shared = Shared { environment, progress, instead_of_network, metadata };
+        let proxy = Proxy::of(&environment);
+        let shared = Shared { environment, progress, instead_of_network, metadata, proxy };
         Self { shared: Arc::new(shared), connectors: Arc::default() }
     }
 }
@@ -123,17 +122,27 @@ struct GuardedConnector {
 
 impl HttpConnector for GuardedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (connector, uri) = match self.connector_for(request.uri()) {
+        let found = self.connector_for(request.uri()).and_then(|(connector, uri)| {
+            let way = if is_plain(&uri) { Ok(Way::Direct) } else { self.shared.proxy.way(&uri) };
+            Ok((connector, uri, way.map_err(Refusal::Setup)?))
+        });
+        let (connector, uri, way) = match found {
             Ok(found) => found,
             Err(refusal) => return HttpConnectorFuture::ready(Err(ConnectorError::user(refusal.into()))),
         };
         let is_metadata = is_plain(&uri) && is_metadata(&uri);
         let endpoint = endpoint(&uri);
         // Paths and headers may hold secrets.
-        tracing::debug!(method = request.method(), %endpoint, "a request is sent");
-        let whom =
-            if is_metadata { format!("the instance metadata service at {endpoint}") } else { endpoint };
-        self.shared.progress.wait_for(whom);
+        tracing::debug!(method = request.method(), %endpoint, ?way, "a request is sent");
+        let progress = &self.shared.progress;
+        match way {
+            Way::Direct if is_metadata => progress.wait_for_metadata(&endpoint),
+            Way::Direct => progress.wait_for(endpoint),
+            Way::Through(proxy) => progress.wait_for(format!("{endpoint} through the proxy {proxy}")),
+            Way::PassedOver(variable) => {
+                progress.wait_for(format!("{endpoint} without {variable}, which names no HTTP proxy,"));
+            }
+        }
         let answer = connector.call(request);
         if !is_metadata {
             return HttpConnectorFuture::new(async move { answer.await.inspect(told).map(limited) });
@@ -157,7 +166,7 @@ impl GuardedConnector {
         let connector = if is_plain(&uri) {
             self.plain.get_or_init(|| plain_connector(&self.settings))
         } else {
-            self.secure.get_or_init(|| secure_connector(&self.settings, &self.shared.environment))
+            self.secure.get_or_init(|| secure_connector(&self.settings, &self.shared))
         };
         match connector {
             Ok(connector) => Ok((connector, uri)),
@@ -184,24 +193,12 @@ fn plain_connector(settings: &HttpConnectorSettings) -> Result<SharedHttpConnect
 
 fn secure_connector(
     settings: &HttpConnectorSettings,
-    environment: &Environment,
+    shared: &Shared,
 ) -> Result<SharedHttpConnector, String> {
     let builder = Connector::builder().connector_settings(settings.clone()).tls_provider(TLS);
-    let builder = builder.tls_context(roots::tls_context(environment)?).proxy_config(proxy(environment)?);
+    let builder = builder.tls_context(roots::tls_context(&shared.environment)?);
+    let builder = builder.proxy_config(shared.proxy.config()?);
     Ok(SharedHttpConnector::new(builder.build()))
-}
-
-/// The proxy for HTTPS, from the usual variables.
-fn proxy(environment: &Environment) -> Result<ProxyConfig, String> {
-    let Some((variable, url)) = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
-        .into_iter()
-        .find_map(|variable| Some((variable, environment.get(variable)?)))
-    else {
-        return Ok(ProxyConfig::disabled());
-    };
-    let exceptions = environment.get("NO_PROXY").or_else(|| environment.get("no_proxy")).unwrap_or_default();
-    let proxy = ProxyConfig::https(url).map_err(|_| format!("{variable} is not the address of a proxy"))?;
-    Ok(proxy.no_proxy(format!("{NEVER_PROXIED},{exceptions}")))
 }
 
 /// Why a connection is not even tried.

@@ -18,11 +18,11 @@ use secrecy::SecretString;
 
 use super::answer::Fault;
 use super::connector::Refusal;
-use super::metadata::Nonsense;
+use super::metadata::{Nonsense, Step};
 use super::progress::Progress;
 use super::redaction::Redaction;
 use crate::environment::Environment;
-use crate::token::{Attempt, AwsFailure, TokenError};
+use crate::token::{Attempt, AwsFailure, METADATA_OFF, NO_ROLE, TokenError};
 
 /// The operation that is called.
 const OPERATION: &str = "GetAuthorizationToken";
@@ -40,6 +40,16 @@ const METADATA_SOURCE: &str = "Ec2InstanceMetadata";
 /// What is said of a metadata service whose answer never came.
 const SILENT_METADATA: &str = "the instance metadata service did not answer";
 
+/// The same of one that had given a session token before, so that its answers come through.
+const SLOW_METADATA: &str =
+    "the instance metadata service did not answer in time, after it had given a session token";
+
+/// What is said of one that has had all of its time.
+const LATE_METADATA: &str = "the instance metadata service gave no credentials in time";
+
+/// What is said where something answers that knows no session tokens.
+const OTHER_METADATA: &str = "what answers here is no instance metadata service of version 2";
+
 /// Words the failures of one call.
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
@@ -48,6 +58,8 @@ pub(super) struct Failure {
     operation: &'static str,
     /// The profile of the SDK's files that counts.
     profile: String,
+    /// The sources that were asked before the instance's metadata service.
+    before_metadata: Vec<Attempt>,
 }
 
 impl Failure {
@@ -66,13 +78,29 @@ impl Failure {
             redaction.add(credentials.session_token().map(Into::into));
         }
         let profile = environment.get("AWS_PROFILE").unwrap_or("default").to_owned();
-        Self { redaction, progress, operation: OPERATION, profile }
+        Self { redaction, progress, operation: OPERATION, profile, before_metadata: Vec::new() }
     }
 
     /// The same for another operation.
     pub(super) fn of(mut self, operation: &'static str) -> Self {
         self.operation = operation;
         self
+    }
+
+    /// The same, where these sources were asked before the instance's metadata service.
+    pub(super) fn after(mut self, attempts: Vec<Attempt>) -> Self {
+        self.before_metadata = attempts;
+        self
+    }
+
+    /// Why the instance's metadata service, which has had all of its time, has given no credentials.
+    pub(super) fn of_late_metadata(&self) -> TokenError {
+        self.of_metadata(LATE_METADATA.to_owned())
+    }
+
+    fn of_metadata(&self, reason: String) -> TokenError {
+        let metadata = self.attempt_of(METADATA_SOURCE, reason);
+        TokenError::NoIdentity { attempts: self.before_metadata.iter().cloned().chain([metadata]).collect() }
     }
 
     /// The same, with one more secret not to be shown.
@@ -106,7 +134,7 @@ impl Failure {
         let cause = self.words(error);
         // What the metadata service does can end the SDK's chain, which then tells nothing of the sources before it.
         if cause.contains("IMDS") {
-            return TokenError::NoIdentity { attempts: vec![self.attempt_of(METADATA_SOURCE, cause)] };
+            return self.of_metadata(cause);
         }
         if is_expired_login(&cause) {
             return TokenError::ExpiredLogin { profile: self.profile.clone(), cause };
@@ -152,13 +180,22 @@ impl Failure {
     }
 
     fn attempt_of(&self, source: &str, reason: String) -> Attempt {
-        let timed_out = source == METADATA_SOURCE && self.progress.is_metadata_silent();
-        let refusal = self.progress.metadata_refusal().filter(|_| source == METADATA_SOURCE);
-        let reason = match refusal.map(|status| status.to_string()) {
-            _ if timed_out => SILENT_METADATA.to_owned(),
+        let is_metadata = source == METADATA_SOURCE;
+        let silence = self.progress.metadata_silence().filter(|_| is_metadata);
+        let refusal = self.progress.metadata_refusal().filter(|_| is_metadata);
+        // Answers to a request for a session token alone have a hop limit.
+        let timed_out = silence == Some(Step::Token);
+        let reason = match (silence, refusal) {
+            (Some(Step::Token), _) => SILENT_METADATA.to_owned(),
+            (Some(_), _) => SLOW_METADATA.to_owned(),
+            (None, Some((Step::Role, 404))) => format!("{NO_ROLE} (status 404)"),
+            (None, Some((_, 403))) => format!("{METADATA_OFF} (status 403)"),
+            (None, Some((Step::Token, 404))) => format!("{OTHER_METADATA} (status 404)"),
             // Its last try may have ended for want of time.
-            Some(status) if !reason.contains(&status) => format!("{reason}, after status {status}"),
-            _ => reason,
+            (None, Some((_, status))) if !reason.contains(&status.to_string()) => {
+                format!("{reason}, after status {status}")
+            }
+            (None, _) => reason,
         };
         Attempt { source: source.to_owned(), reason, timed_out }
     }
@@ -207,6 +244,10 @@ impl Failure {
             | "IncompleteSignatureException" => TokenError::InvalidIdentity { failure },
             code if is_throttling(code) || status == 429 => TokenError::Throttled { failure },
             _ if status >= 500 => TokenError::ServiceFailure { failure },
+            // AWS gives each error a code, and each request a number.
+            "" if failure.request_id.is_none() => self.malformed(&format!(
+                "its status is {status}, without a code of AWS's or a number of the request"
+            )),
             _ => TokenError::Refused { failure },
         }
     }

@@ -6,8 +6,9 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::HttpConnectorFuture;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// How long one request may take. The service answers within milliseconds or not at all.
 const TRY: Duration = Duration::from_secs(1);
 
-/// How long all requests may take.
+/// How long all requests may take, with the SDK's pauses between them.
 const TOTAL: Duration = Duration::from_secs(2);
 
 /// What the paths of the service start with
@@ -50,16 +51,53 @@ pub(super) fn is_metadata(uri: &Uri) -> bool {
     uri.path().starts_with(PATH)
 }
 
+/// What the service is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A session token.
+    Token,
+    /// The name of the role.
+    Role,
+    /// Anything else.
+    Other,
+}
+
+impl Step {
+    fn of(path: &str) -> Self {
+        match path {
+            TOKEN_PATH => Self::Token,
+            ROLE_PATH => Self::Role,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What `search` finds; `None` if the service has had all of its time and is still what is waited for. The SDK pauses
+/// between its tries for longer than one of them may take.
+pub(super) async fn within_total<T>(progress: &Progress, search: impl Future<Output = T>) -> Option<T> {
+    let (mut search, mut timer) = (pin!(search), None);
+    std::future::poll_fn(|context| {
+        if let Poll::Ready(found) = search.as_mut().poll(context) {
+            return Poll::Ready(Some(found));
+        }
+        if timer.is_none() {
+            timer = progress.metadata_asked().map(|asked| Box::pin(tokio::time::sleep_until(asked + TOTAL)));
+        }
+        let is_over = timer.as_mut().is_some_and(|timer| timer.as_mut().poll(context).is_ready());
+        if is_over && progress.is_waiting_for_metadata() { Poll::Ready(None) } else { Poll::Pending }
+    })
+    .await
+}
+
 /// The service, as one call knows it.
 #[derive(Debug)]
 pub(super) struct MetadataService {
     progress: Progress,
-    asked: OnceLock<Instant>,
 }
 
 impl MetadataService {
     pub(super) fn new(progress: Progress) -> Self {
-        Self { progress, asked: OnceLock::new() }
+        Self { progress }
     }
 
     /// The answer to a request for `path`, if it comes in time.
@@ -71,18 +109,19 @@ impl MetadataService {
         path: &str,
         answer: HttpConnectorFuture,
     ) -> Result<HttpResponse, ConnectorError> {
-        let asked = self.asked.get_or_init(Instant::now).elapsed();
+        let step = Step::of(path);
+        let asked = self.progress.metadata_asked().map(|asked| asked.elapsed()).unwrap_or_default();
         let limit = TRY.min(TOTAL.saturating_sub(asked));
-        let answer = tokio::time::timeout(limit, bearable(path, answer)).await;
+        let answer = tokio::time::timeout(limit, bearable(step, answer)).await;
         match &answer {
             Ok(Ok(response)) if !response.status().is_success() => {
-                self.progress.metadata_refuses(response.status().as_u16());
+                self.progress.metadata_refuses(step, response.status().as_u16());
             }
             Ok(Ok(_)) => {}
             // A service that said no so often that no time is left is not silent.
             _ if limit < PATIENCE => {}
             Ok(Err(error)) if !error.is_timeout() => {}
-            _ => self.progress.metadata_is_silent(),
+            _ => self.progress.metadata_is_silent(step),
         }
         answer.unwrap_or_else(|elapsed| Err(ConnectorError::timeout(elapsed.into())))
     }
@@ -109,7 +148,7 @@ impl fmt::Display for Nonsense {
 impl Error for Nonsense {}
 
 /// The answer in a form that the SDK reads without a panic.
-async fn bearable(path: &str, answer: HttpConnectorFuture) -> Result<HttpResponse, ConnectorError> {
+async fn bearable(step: Step, answer: HttpConnectorFuture) -> Result<HttpResponse, ConnectorError> {
     let mut answer = answer.await?;
     if !answer.status().is_success() {
         // The SDK would take the page of a redirection for a token.
@@ -119,10 +158,10 @@ async fn bearable(path: &str, answer: HttpConnectorFuture) -> Result<HttpRespons
     if answer.headers().get(TOKEN_SECONDS).is_some_and(is_too_long) {
         answer.headers_mut().insert(TOKEN_SECONDS, MAX_TOKEN_SECONDS);
     }
-    let word = match path {
-        TOKEN_PATH => word(answer.take_body(), |byte| byte.is_ascii_graphic(), Nonsense::Token).await?,
-        ROLE_PATH => word(answer.take_body(), is_of_role, Nonsense::Role).await?,
-        _ => return Ok(answer),
+    let word = match step {
+        Step::Token => word(answer.take_body(), |byte| byte.is_ascii_graphic(), Nonsense::Token).await?,
+        Step::Role => word(answer.take_body(), is_of_role, Nonsense::Role).await?,
+        Step::Other => return Ok(answer),
     };
     // The SDK compares the two.
     answer.headers_mut().insert("content-length", word.len().to_string());

@@ -11,7 +11,10 @@ mod endpoint;
 mod failure;
 pub(crate) mod fuzzing;
 mod metadata;
+mod patience;
+mod processes;
 mod progress;
+mod proxy;
 mod redaction;
 mod retries;
 mod roles;
@@ -77,7 +80,7 @@ impl Mint {
     /// If no region is configured, or it is not allowed, or as [`TokenSource::token`].
     pub fn own(&self, policy: Option<&Policy>) -> Result<(Registry, Token), TokenError> {
         let target = Target::Own { policy: policy.cloned() };
-        let token = self.run(target, |call| call.run(call.token()))?;
+        let token = self.run(target, self.limit, |call| call.run(call.token()))?;
         match token.own_registry.clone() {
             Some(registry) => Ok((registry, token)),
             None => Err(TokenError::MalformedAnswer {
@@ -93,7 +96,7 @@ impl Mint {
     /// If there are no credentials, or AWS does not say whose they are.
     pub fn caller(&self, registry: Option<&Registry>) -> Result<Caller, TokenError> {
         let target = registry.cloned().map_or(Target::Own { policy: None }, Target::Registry);
-        self.run(target, |call| call.run(call.caller()))
+        self.run(target, self.limit, |call| call.run(call.caller()))
     }
 
     /// The address of the API that is asked for a token of `registry`. Nobody is asked for it.
@@ -101,12 +104,13 @@ impl Mint {
     /// # Errors
     /// If one is configured that cannot be used.
     pub fn endpoint(&self, registry: &Registry) -> Result<String, TokenError> {
-        self.run(Target::Registry(registry.clone()), |call| call.run(call.endpoint()))
+        self.run(Target::Registry(registry.clone()), self.limit, |call| call.run(call.endpoint()))
     }
 
     fn run<T: Send + 'static>(
         &self,
         target: Target,
+        limit: Duration,
         work: fn(&Call) -> Result<T, TokenError>,
     ) -> Result<T, TokenError> {
         ensure_descriptors()?;
@@ -116,7 +120,7 @@ impl Mint {
             selection: self.selection.clone(),
             partitions: self.partitions.clone(),
             target,
-            limit: self.limit,
+            limit,
             clock: self.clock,
             progress: progress.clone(),
         };
@@ -128,7 +132,7 @@ impl Mint {
         if let Err(error) = worker {
             return Err(TokenError::Configuration { problem: format!("no thread can be started: {error}") });
         }
-        receiver.recv_timeout(self.limit + GRACE).unwrap_or_else(|_| Err(progress.timed_out()))
+        receiver.recv_timeout(limit + GRACE).unwrap_or_else(|_| Err(progress.timed_out()))
     }
 }
 
@@ -143,6 +147,11 @@ fn ensure_descriptors() -> Result<(), TokenError> {
 
 impl TokenSource for Mint {
     fn token(&self, registry: &Registry) -> Result<Token, TokenError> {
-        self.run(Target::Registry(registry.clone()), |call| call.run(call.token()))
+        self.token_within(registry, self.limit)
+    }
+
+    fn token_within(&self, registry: &Registry, limit: Duration) -> Result<Token, TokenError> {
+        let limit = limit.min(self.limit);
+        self.run(Target::Registry(registry.clone()), limit, |call| call.run(call.token()))
     }
 }

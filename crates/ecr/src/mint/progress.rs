@@ -1,8 +1,9 @@
 //! What a call is waiting for, so that a deadline can name it.
 
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::metadata::Step;
 use crate::token::TokenError;
 
 /// Shared by a call and those who wait for it.
@@ -15,8 +16,10 @@ pub(super) struct Progress {
 #[derive(Debug, Default)]
 struct State {
     waiting_for: Option<String>,
-    metadata_is_silent: bool,
-    metadata_refusal: Option<u16>,
+    is_waiting_for_metadata: bool,
+    metadata_asked: Option<tokio::time::Instant>,
+    metadata_silence: Option<Step>,
+    metadata_refusal: Option<(Step, u16)>,
 }
 
 impl Progress {
@@ -29,30 +32,55 @@ impl Progress {
     pub(super) fn wait_for(&self, whom: impl Into<String>) {
         if let Ok(mut state) = self.state.lock() {
             state.waiting_for = Some(whom.into());
+            state.is_waiting_for_metadata = false;
         }
+    }
+
+    /// Notes that the instance's metadata service is being asked, at this address.
+    pub(super) fn wait_for_metadata(&self, endpoint: &str) {
+        if let Ok(mut state) = self.state.lock() {
+            state.waiting_for = Some(format!("the instance metadata service at {endpoint}"));
+            state.is_waiting_for_metadata = true;
+            state.metadata_asked.get_or_insert_with(tokio::time::Instant::now);
+        }
+    }
+
+    /// Whether the instance's metadata service was asked last.
+    pub(super) fn is_waiting_for_metadata(&self) -> bool {
+        self.state.lock().is_ok_and(|state| state.is_waiting_for_metadata)
+    }
+
+    /// When the instance's metadata service was asked first.
+    pub(super) fn metadata_asked(&self) -> Option<tokio::time::Instant> {
+        self.state.lock().ok().and_then(|state| state.metadata_asked)
+    }
+
+    /// For how long the call has been made.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// Notes that the instance's metadata service has not answered in time.
-    pub(super) fn metadata_is_silent(&self) {
+    pub(super) fn metadata_is_silent(&self, at: Step) {
         if let Ok(mut state) = self.state.lock() {
-            state.metadata_is_silent = true;
+            state.metadata_silence = Some(at);
         }
     }
 
-    /// Whether the instance's metadata service was asked and has not answered in time.
-    pub(super) fn is_metadata_silent(&self) -> bool {
-        self.state.lock().is_ok_and(|state| state.metadata_is_silent)
+    /// At what the instance's metadata service has last not answered in time.
+    pub(super) fn metadata_silence(&self) -> Option<Step> {
+        self.state.lock().ok().and_then(|state| state.metadata_silence)
     }
 
     /// Notes that the instance's metadata service has said no with this status.
-    pub(super) fn metadata_refuses(&self, status: u16) {
+    pub(super) fn metadata_refuses(&self, at: Step, status: u16) {
         if let Ok(mut state) = self.state.lock() {
-            state.metadata_refusal = Some(status);
+            state.metadata_refusal = Some((at, status));
         }
     }
 
-    /// The status with which the instance's metadata service has last said no.
-    pub(super) fn metadata_refusal(&self) -> Option<u16> {
+    /// At what the instance's metadata service has last said no, and with which status.
+    pub(super) fn metadata_refusal(&self) -> Option<(Step, u16)> {
         self.state.lock().ok().and_then(|state| state.metadata_refusal)
     }
 
@@ -64,6 +92,6 @@ impl Progress {
 
     /// The error for an answer that has not come in time.
     pub(super) fn timed_out(&self) -> TokenError {
-        TokenError::TimedOut { waiting_for: self.whom(), after: self.started.elapsed() }
+        TokenError::TimedOut { waiting_for: self.whom(), after: self.elapsed() }
     }
 }

@@ -23,15 +23,24 @@ const INITIAL_BACKOFF: Duration = Duration::from_millis(300);
 /// The retries that the environment asks for, else the profile in use. The deadline of the call holds for all tries
 /// together, whatever their number is.
 pub(super) async fn of(environment: &Env) -> RetryConfig {
-    let files = Default::default(); // Those that the environment names, or the usual ones.
-    // Files that cannot be read say nothing here; who needs them for more tells why.
-    let profiles = profile::load(&Fs::real(), environment, &files, None).await.ok();
+    let profiles = profiles(environment).await;
     let attempts = ATTEMPTS.value(environment, profiles.as_ref(), attempts).unwrap_or(DEFAULT_ATTEMPTS);
     let retries = match MODE.value(environment, profiles.as_ref(), mode) {
         Some(RetryMode::Adaptive) => RetryConfig::adaptive(),
         _ => RetryConfig::standard(),
     };
     retries.with_max_attempts(attempts).with_initial_backoff(INITIAL_BACKOFF)
+}
+
+/// Whether the environment or the profile in use says how often a request is made.
+pub(super) async fn are_counted(environment: &Env) -> bool {
+    ATTEMPTS.value(environment, profiles(environment).await.as_ref(), attempts).is_some()
+}
+
+/// The profiles of the SDK's files. Files that cannot be read say nothing here; who needs them for more tells why.
+async fn profiles(environment: &Env) -> Option<ProfileSet> {
+    let files = Default::default(); // Those that the environment names, or the usual ones.
+    profile::load(&Fs::real(), environment, &files, None).await.ok()
 }
 
 /// A variable, and the key of a profile.

@@ -6,6 +6,13 @@ use std::time::Duration;
 use super::FailureKind;
 use crate::config::PolicyError;
 
+/// The reason of an instance without a role, and the hint's sign.
+pub(crate) const NO_ROLE: &str = "this instance has no role";
+
+/// The reason of an instance whose metadata service says 403
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html>), and the hint's sign.
+pub(crate) const METADATA_OFF: &str = "the instance metadata service is switched off or not allowed";
+
 /// Why there is no token.
 ///
 /// Two wordings exist: Display says everything, for the person who runs the machine; [`TokenError::summary`] is one
@@ -123,6 +130,18 @@ pub enum TokenError {
     /// The policy of this machine forbids it.
     #[error(transparent)]
     Forbidden(PolicyError),
+    /// What another process was told, which has just asked for the same token.
+    #[error("{message} (so another process was told {:.1} s ago)", .ago.as_secs_f32())]
+    Shared {
+        /// The kind of its failure.
+        kind: FailureKind,
+        /// What happened.
+        message: String,
+        /// What can be done about it.
+        hint: Option<String>,
+        /// For how long it has known.
+        ago: Duration,
+    },
 }
 
 impl TokenError {
@@ -148,6 +167,7 @@ impl TokenError {
             Self::MalformedAnswer { .. } => FailureKind::MalformedAnswer,
             Self::Configuration { .. } => FailureKind::Configuration,
             Self::Forbidden(_) => FailureKind::Policy,
+            Self::Shared { kind, .. } => *kind,
         }
     }
 
@@ -174,6 +194,11 @@ impl TokenError {
         }
     }
 
+    /// Whether a source had nothing for this reason.
+    fn is_attempt(&self, reason: &str) -> bool {
+        self.attempts().iter().any(|attempt| attempt.reason.starts_with(reason))
+    }
+
     fn is_unanswered_metadata(&self) -> bool {
         self.attempts().iter().any(Attempt::is_unanswered_metadata)
     }
@@ -181,25 +206,7 @@ impl TokenError {
     /// One fixed sentence for the kind of failure, without names, addresses or anything that AWS said.
     #[must_use]
     pub fn summary(&self) -> &'static str {
-        match self {
-            Self::NoIdentity { .. } => "no AWS identity was found",
-            Self::BrokenIdentity { .. } => "the AWS identity cannot be used",
-            Self::ExpiredIdentity { .. } => "the AWS identity has expired",
-            Self::ExpiredLogin { .. } => "the AWS login has expired",
-            Self::AccessDenied { .. } => "access denied by AWS",
-            Self::InvalidIdentity { .. } => "AWS does not accept the credentials",
-            Self::ClockSkew { .. } => "the clock differs from that of AWS",
-            Self::WrongRegion { .. } => "AWS does not serve the request in this region",
-            Self::Throttled { .. } => "AWS has throttled the request",
-            Self::ServiceFailure { .. } => "AWS failed",
-            Self::Refused { .. } => "AWS refused the request",
-            Self::TimedOut { .. } => "AWS did not answer in time",
-            Self::Unreachable { .. } => "AWS cannot be reached",
-            Self::Tls { .. } => "the TLS connection to AWS failed",
-            Self::MalformedAnswer { .. } => "the answer of AWS cannot be used",
-            Self::Configuration { .. } => "the configuration cannot be used",
-            Self::Forbidden(_) => "the policy of this machine forbids it",
-        }
+        self.kind().summary()
     }
 
     /// What the user can do about it.
@@ -210,6 +217,14 @@ impl TokenError {
                 "the instance's metadata service did not answer: in a container, raise the hop limit with \
                  `aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2 --instance-id ID`, or give \
                  this process another identity"
+            }
+            Self::NoIdentity { .. } if self.is_attempt(NO_ROLE) => {
+                "attach a role to the instance with `aws ec2 associate-iam-instance-profile --iam-instance-profile \
+                 Name=NAME --instance-id ID`, or give this process another identity"
+            }
+            Self::NoIdentity { .. } if self.is_attempt(METADATA_OFF) => {
+                "switch it on with `aws ec2 modify-instance-metadata-options --http-endpoint enabled --instance-id ID`, \
+                 or give this process another identity"
             }
             Self::NoIdentity { .. } => {
                 "give the process that runs this helper an identity: an instance or task role, AWS_PROFILE, \
@@ -240,9 +255,16 @@ impl TokenError {
                 "check the region in the registry's name, that it is enabled for the account (`aws account \
                  list-regions`), and that AWS_ENDPOINT_URL and its like name endpoints of that region"
             }
-            Self::Throttled { .. } => "keep the token cache on, so that processes share one request",
+            Self::Throttled { .. } => {
+                "try again in a minute, and leave AWS_ECR_DISABLE_CACHE unset, so that processes share one request"
+            }
             Self::ServiceFailure { .. } => "try again later; see https://health.aws.amazon.com/health/status",
-            Self::Refused { .. } => "ask AWS Support with the number of the request",
+            Self::Refused { failure } if failure.request_id.is_some() => {
+                "ask AWS Support with the number of the request"
+            }
+            Self::Refused { .. } => {
+                "check AWS_ENDPOINT_URL and its like, and whether a proxy answers in AWS's place"
+            }
             Self::MalformedAnswer { .. } => {
                 "check AWS_ENDPOINT_URL and its like, and whether a proxy answers in AWS's place"
             }
@@ -255,6 +277,7 @@ impl TokenError {
             }
             Self::TimedOut { .. } => "check the route to AWS, or allow more seconds with ECRU_TIMEOUT",
             Self::Forbidden(error) => return error.hint(),
+            Self::Shared { hint, .. } => return hint.clone(),
             // The sentence names the setting to mend.
             Self::Configuration { .. } => return None,
         };

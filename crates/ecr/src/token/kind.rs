@@ -47,6 +47,41 @@ pub enum FailureKind {
     Policy,
 }
 
+impl FailureKind {
+    /// One fixed sentence for it, without names, addresses or anything that AWS said.
+    #[must_use]
+    pub fn summary(self) -> &'static str {
+        match self {
+            Self::NoIdentity | Self::HopLimit => "no AWS identity was found",
+            Self::BrokenIdentity => "the AWS identity cannot be used",
+            Self::ExpiredIdentity => "the AWS identity has expired",
+            Self::ExpiredLogin => "the AWS login has expired",
+            Self::AccessDenied => "access denied by AWS",
+            Self::InvalidIdentity => "AWS does not accept the credentials",
+            Self::ClockSkew => "the clock differs from that of AWS",
+            Self::WrongRegion => "AWS does not serve the request in this region",
+            Self::Throttled => "AWS has throttled the request",
+            Self::ServiceFailure => "AWS failed",
+            Self::Refused => "AWS refused the request",
+            Self::TimedOut => "AWS did not answer in time",
+            Self::Unreachable => "AWS cannot be reached",
+            Self::Tls => "the TLS connection to AWS failed",
+            Self::MalformedAnswer => "the answer of AWS cannot be used",
+            Self::Configuration => "the configuration cannot be used",
+            Self::Policy => "the policy of this machine forbids it",
+        }
+    }
+
+    /// Whether it may come from settings of one process that are no part of an identity: its way to the network, whom
+    /// it trusts, and its limits.
+    pub(crate) fn is_of_one_process(self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable | Self::Tls | Self::MalformedAnswer | Self::Configuration | Self::Policy
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

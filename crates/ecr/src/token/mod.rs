@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use secrecy::SecretString;
 
 pub use self::error::{Attempt, AwsFailure, TokenError};
+pub(crate) use self::error::{METADATA_OFF, NO_ROLE};
 pub use self::kind::FailureKind;
 pub use self::stated_expiry::stated_expiry;
 use crate::registry::Registry;
@@ -40,11 +41,24 @@ pub trait TokenSource {
     /// # Errors
     /// If there is none to be had; see [`TokenError`].
     fn token(&self, registry: &Registry) -> Result<Token, TokenError>;
+
+    /// The same within less time than the source takes by itself, if it knows how to hurry.
+    ///
+    /// # Errors
+    /// As [`TokenSource::token`].
+    fn token_within(&self, registry: &Registry, limit: Duration) -> Result<Token, TokenError> {
+        let _ = limit;
+        self.token(registry)
+    }
 }
 
 impl<S: TokenSource + ?Sized> TokenSource for &S {
     fn token(&self, registry: &Registry) -> Result<Token, TokenError> {
         (**self).token(registry)
+    }
+
+    fn token_within(&self, registry: &Registry, limit: Duration) -> Result<Token, TokenError> {
+        (**self).token_within(registry, limit)
     }
 }
 

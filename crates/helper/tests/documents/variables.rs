@@ -114,8 +114,8 @@ const VARIABLES: &[(Reader, &[&str], &str)] = &[
     (
         Ecru,
         &["AWS_MAX_ATTEMPTS"],
-        "how often a request is made where AWS fails, before `max_attempts` of the profile: from 1, 3 by default; the \
-         time of `ECRU_TIMEOUT` holds for all tries together. Another value is as good as none",
+        "how often a request is made where AWS fails, before `max_attempts` of the profile: from 1, 3 by default, and \
+         where AWS throttles as often as there is time for; the time of `ECRU_TIMEOUT` holds for all tries together. Another value is as good as none",
     ),
     (
         Ecru,
@@ -126,7 +126,8 @@ const VARIABLES: &[(Reader, &[&str], &str)] = &[
     (
         Ecru,
         &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
-        "the proxy, the first that is set; never used for this machine and for metadata",
+        "the proxy, the first that is set, `http://HOST:PORT`; `http://` may be left out. Never used for this machine and \
+         for metadata. The last two are passed over where they name another kind of proxy",
     ),
     (Ecru, &["NO_PROXY", "no_proxy"], "what is reached without it"),
     (Ecru, &["AWS_CA_BUNDLE"], "a PEM file of root certificates that are trusted besides the machine's own"),

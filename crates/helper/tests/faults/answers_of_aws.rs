@@ -34,11 +34,6 @@ fn refused(aws: &Responder) -> String {
 fn row_12_aws_fails_or_throttles() {
     fault("AWS answers 500 or throttles, and nothing is cached");
     for (reply, words) in [
-        (
-            aws::refusal(400, "ThrottlingException", "Rate exceeded"),
-            ["throttled", "hint: keep the token cache"],
-        ),
-        (aws::refusal(429, "TooManyRequestsException", "slow down"), ["throttled", "hint: "]),
         (aws::refusal(500, "ServerException", "oops"), ["AWS failed", "oops"]),
         (Reply::http(503, &[], "<html>busy</html>"), ["AWS failed", "503"]),
     ] {
@@ -46,7 +41,37 @@ fn row_12_aws_fails_or_throttles() {
         assert_says(&refused(&aws), &words);
         assert_eq!(aws.count(), 3);
     }
-    held("exit 1 after three tries, and the cause is named");
+    for reply in [
+        aws::refusal(400, "ThrottlingException", "Rate exceeded"),
+        aws::refusal(429, "TooManyRequestsException", "slow down"),
+    ] {
+        let aws = Responder::start(move |_| reply.clone());
+        let run = Stage::with(&aws).get(FRANKFURT).within(10);
+        assert_says(run.not_found(), &["throttled", "hint: try again in a minute", "AWS_ECR_DISABLE_CACHE"]);
+        // The SDK's three tries, and twice or three times more until the deadline.
+        assert!((6..=12).contains(&aws.count()), "{}", aws.count());
+    }
+    // Where somebody has said how often, that counts.
+    let aws = Responder::start(|_| aws::refusal(400, "ThrottlingException", "Rate exceeded"));
+    let mut stage = Stage::with(&aws);
+    stage.set("AWS_MAX_ATTEMPTS", "2");
+    assert_says(stage.get(FRANKFURT).not_found(), &["throttled"]);
+    assert_eq!(aws.count(), 2);
+    held("exit 1 before the deadline, and the cause is named; a throttle is waited out until then");
+}
+
+#[test]
+fn row_12_a_throttle_that_ends() {
+    fault("AWS throttles for 1.5 seconds");
+    let started = std::sync::OnceLock::new();
+    let aws = Responder::start(move |request| match started.get_or_init(std::time::Instant::now).elapsed() {
+        age if age < std::time::Duration::from_millis(1500) => {
+            aws::refusal(400, "ThrottlingException", "Rate exceeded")
+        }
+        _ => aws::token(request),
+    });
+    assert_eq!(Stage::with(&aws).get(FRANKFURT).secret(), PASSWORD);
+    held("served within the deadline");
 }
 
 #[test]
@@ -55,10 +80,10 @@ fn row_14_aws_is_silent() {
     let aws = Responder::start(|_| Reply::Silence);
     let mut stage = Stage::with(&aws);
     stage.set("ECRU_TIMEOUT", "1");
-    let run = stage.get(FRANKFURT);
+    let run = stage.get(FRANKFURT).within(3);
     assert_says(run.not_found(), &["no answer after", &aws.address().to_string(), "hint: ", "ECRU_TIMEOUT"]);
     // Within the default limit as well.
-    let run = Stage::with(&aws).get(FRANKFURT);
+    let run = Stage::with(&aws).get(FRANKFURT).within(10);
     assert_says(run.not_found(), &["no answer after"]);
     held("exit 1 at the deadline, and who was silent is named");
 }
@@ -136,7 +161,7 @@ fn row_18_an_answer_that_is_too_long_or_too_slow() {
 
     let mut stage = Stage::new();
     stage.set_keys().set("ECRU_TIMEOUT", "1.5").set("AWS_ENDPOINT_URL_ECR", &dripping());
-    assert_says(stage.get(FRANKFURT).not_found(), &["no answer after"]);
+    assert_says(stage.get(FRANKFURT).within(4).not_found(), &["no answer after"]);
     held("not read to its end; ended at the deadline");
 }
 
@@ -172,9 +197,20 @@ fn row_21_no_way_to_aws() {
     assert_says(run.not_found(), &["cannot be reached", "hint: "]);
 
     let mut stage = Stage::new();
-    stage.set_keys().set("HTTPS_PROXY", &dead_url());
+    let dead = dead_url();
+    let shown = format!("through the proxy {} cannot be reached", dead.trim_start_matches("http://"));
+    // With a scheme, or as curl and Go take it.
+    for address in [dead.as_str(), dead.trim_start_matches("http://")] {
+        stage.set_keys().set("HTTPS_PROXY", address);
+        assert_says(stage.get(FRANKFURT).not_found(), &[&shown, "hint: "]);
+    }
+    stage.set("HTTPS_PROXY", "socks5h://u:NEVER-SHOWN@127.0.0.1:1");
+    assert_says(stage.get(FRANKFURT).not_found(), &["HTTPS_PROXY is not", "write http://HOST:PORT"]);
+    // A SOCKS proxy for others is passed over: the request goes its way.
+    stage.unset("HTTPS_PROXY").set("ALL_PROXY", "socks5h://u:NEVER-SHOWN@127.0.0.1:1");
+    stage.set("AWS_ENDPOINT_URL_ECR", &format!("https://{}.example", "a".repeat(64)));
     let run = stage.get(FRANKFURT);
-    assert_says(run.not_found(), &["cannot be reached", "hint: "]);
+    assert_says(run.not_found(), &["without ALL_PROXY, which names no HTTP proxy, cannot be reached"]);
 
     for (status, words) in [(407, "proxy authorization required"), (502, "tunnel error")] {
         let proxy = Responder::start(move |_| Reply::http(status, &[], ""));
@@ -182,7 +218,8 @@ fn row_21_no_way_to_aws() {
         let mut stage = Stage::new();
         stage.set_keys().set("HTTPS_PROXY", &url).set("NO_PROXY", "unrelated.example");
         let run = stage.get(FRANKFURT);
-        assert_says(run.not_found(), &[words, "hint: ", "HTTPS_PROXY"]);
+        let shown = format!("through the proxy {} cannot be reached", proxy.address());
+        assert_says(run.not_found(), &[&shown, words, "hint: ", "HTTPS_PROXY"]);
         assert!(proxy.count() > 0);
     }
 
@@ -198,4 +235,21 @@ fn row_21_no_way_to_aws() {
     assert_eq!(stage.get(FRANKFURT).secret(), PASSWORD);
     assert_eq!(proxy.count(), 0);
     held("exit 1 with the cause; metadata and this machine are asked directly");
+}
+
+#[test]
+fn row_21_a_page_in_the_place_of_aws() {
+    fault("a proxy or a firewall answers with a page of its own");
+    for status in [302, 401, 403, 404] {
+        let aws = Responder::start(move |_| {
+            Reply::http(status, &[("content-type", "text/html")], "<p>blocked</p>")
+        });
+        let stderr = refused(&aws);
+        assert_says(
+            &stderr,
+            &["cannot be used", &format!("its status is {status}"), "whether a proxy answers"],
+        );
+        assert!(!stderr.contains("AWS Support"), "{stderr}");
+    }
+    held("told as an answer that is none of AWS's");
 }

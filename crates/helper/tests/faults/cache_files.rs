@@ -192,6 +192,7 @@ fn row_08_no_room_and_no_home() {
                     code: output.status.code().unwrap(),
                     stdout: String::from_utf8(output.stdout).unwrap(),
                     stderr: String::from_utf8(output.stderr).unwrap(),
+                    took: std::time::Duration::ZERO,
                 };
                 assert_eq!(run.secret(), PASSWORD, "{kind}");
                 assert!(run.stderr.lines().count() == 1, "{kind}: {run:?}");

@@ -12,26 +12,30 @@ use crate::stage::{FRANKFURT, Stage};
 
 const HOUR: u64 = 60 * 60;
 
-/// AWS, which can be told to fail, and a home where a token of it is cached.
+/// AWS, which can be told to fail or to say nothing, and a home where a token of it is cached.
 struct Cached {
     aws: Responder,
     fails: Arc<AtomicBool>,
+    is_silent: Arc<AtomicBool>,
     stage: Stage,
 }
 
 impl Cached {
     fn new() -> Self {
-        let fails = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&fails);
+        let (fails, is_silent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (failing, silent) = (Arc::clone(&fails), Arc::clone(&is_silent));
         let aws = Responder::start(move |request| {
-            if seen.load(Ordering::SeqCst) {
+            if silent.load(Ordering::SeqCst) {
+                return Reply::Silence;
+            }
+            if failing.load(Ordering::SeqCst) {
                 return aws::refusal(500, "ServerException", "oops");
             }
             aws::token(request)
         });
         let stage = Stage::with(&aws);
         assert_eq!(stage.get(FRANKFURT).secret(), PASSWORD);
-        Self { aws, fails, stage }
+        Self { aws, fails, is_silent, stage }
     }
 
     /// Makes the entry one that was issued and expires at these times.
@@ -59,7 +63,20 @@ fn row_13_aws_fails_and_the_token_is_old() {
         cached.set_times(expired - 12 * HOUR, expired);
         assert_says(cached.stage.get(FRANKFURT).not_found(), &["AWS failed", "oops"]);
     }
-    held("served while it is valid, never after it has expired");
+
+    // AWS says nothing: the refresh is given up soon, and nobody asks again for a while.
+    cached.fails.store(false, Ordering::SeqCst);
+    assert_eq!(cached.stage.get(FRANKFURT).secret(), PASSWORD);
+    cached.is_silent.store(true, Ordering::SeqCst);
+    cached.set_times(now - 11 * HOUR, now + HOUR);
+    let before = cached.aws.count();
+    for _ in 0..3 {
+        let run = cached.stage.get(FRANKFURT).within(5);
+        assert_eq!(run.secret(), PASSWORD);
+        assert_says(&run.stderr, &["still valid, could not be refreshed", "no answer after"]);
+    }
+    assert_eq!(cached.aws.count(), before + 1);
+    held("served while it is valid, at once but for one short try a minute; never after it has expired");
 }
 
 #[test]

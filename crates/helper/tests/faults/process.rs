@@ -32,6 +32,7 @@ fn run_of(output: Output) -> Run {
         code: output.status.code().unwrap_or_else(|| panic!("killed: {output:?}")),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
+        took: std::time::Duration::ZERO,
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::said::{fault, held};
+use crate::said::{assert_says, fault, held};
 use crate::stage::aws::{self, PASSWORD};
-use crate::stage::responder::Responder;
+use crate::stage::responder::{Reply, Responder};
 use crate::stage::{FRANKFURT, Stage};
 
 /// How many processes live at the same time.
@@ -57,6 +57,27 @@ fn row_06_twenty_accounts_of_a_region_at_once() {
     ask(&stage, AT_ONCE, |number| format!("{:012}.dkr.ecr.eu-central-1.amazonaws.com", number % 20));
     assert_eq!(aws.count(), 1);
     held("200 answered, 1 call");
+}
+
+#[test]
+fn row_12_a_hundred_processes_while_aws_throttles_or_is_silent() {
+    fault("100 processes at once, while AWS throttles, or says nothing");
+    for (reply, words) in [
+        (aws::refusal(400, "ThrottlingException", "Rate exceeded"), "AWS has throttled the request"),
+        (Reply::Silence, "no answer after"),
+    ] {
+        let aws = Responder::start(move |_| reply.clone());
+        let stage = Stage::with(&aws);
+        std::thread::scope(|scope| {
+            for _ in 0..100 {
+                // Some start late on a busy machine; each has a deadline of its own.
+                scope.spawn(|| assert_says(stage.get(FRANKFURT).within(20).not_found(), &[words, "hint: "]));
+            }
+        });
+        // Four lines of processes that ask, a few times each; who starts after the first failure begins anew.
+        assert!(aws.count() <= 60, "{} calls: {words}", aws.count());
+    }
+    held("exit 1, and the failure is shared: at most 60 calls");
 }
 
 #[test]

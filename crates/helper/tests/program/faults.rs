@@ -73,19 +73,11 @@ fn refusals_are_told_with_status_code_and_request() {
 }
 
 #[test]
-fn throttling_and_failures_of_aws_are_tried_again_and_told() {
-    for (reply, parts) in [
-        (
-            aws::refusal(400, "ThrottlingException", "Rate exceeded"),
-            ["throttled", "Rate exceeded", "hint: keep the"],
-        ),
-        (aws::refusal(500, "ServerException", "oops"), ["AWS failed", "oops", "status 500"]),
-    ] {
-        let aws = Responder::start(move |_| reply.clone());
-        let stage = Stage::with(&aws);
-        assert_has(stage.get(FRANKFURT).not_found(), &parts);
-        assert_eq!(aws.count(), 3);
-    }
+fn failures_of_aws_are_tried_again_and_told() {
+    let aws = Responder::start(|_| aws::refusal(500, "ServerException", "oops"));
+    let stage = Stage::with(&aws);
+    assert_has(stage.get(FRANKFURT).not_found(), &["AWS failed", "oops", "status 500"]);
+    assert_eq!(aws.count(), 3);
 }
 
 #[test]
@@ -181,7 +173,7 @@ fn silence_ends_at_the_deadline_and_names_who_was_silent() {
     let aws = Responder::start(|_| Reply::Silence);
     let mut stage = Stage::with(&aws);
     stage.set("ECRU_TIMEOUT", "0.5");
-    let run = stage.get(FRANKFURT);
+    let run = stage.get(FRANKFURT).within(3);
     assert_has(run.not_found(), &["no answer after", &aws.address().to_string(), "hint: ", "ECRU_TIMEOUT"]);
 }
 

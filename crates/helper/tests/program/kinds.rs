@@ -86,7 +86,13 @@ fn what_aws_refuses() {
             "does not serve the request in this region",
             "AWS_ENDPOINT_URL",
         ),
-        ("ThrottlingException", "Rate exceeded", "throttled", "throttled the request", "token cache"),
+        (
+            "ThrottlingException",
+            "Rate exceeded",
+            "throttled",
+            "throttled the request",
+            "AWS_ECR_DISABLE_CACHE",
+        ),
         ("InvalidParameterException", "no", "refused", "refused the request", "number of the request"),
     ] {
         let record = assert_kind_after(aws::refusal(400, code, message), kind, sentence, hint);

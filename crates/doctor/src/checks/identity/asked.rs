@@ -219,7 +219,7 @@ fn life(
     let cache = access.cache(&choice.selection).filter(|_| is_own(puller));
     let is_kept = cache.as_ref().is_some_and(|cache| matches!(cache.kept(registry), Ok(Some(_))));
     let mint = access.mint(&choice.selection, puller.deadlines);
-    let token = Cached::new(mint, cache, puller.deadlines.lock_wait).token(registry)?;
+    let token = Cached::new(mint, cache, puller.deadlines).token(registry)?;
     Ok(Life { issued_at: token.issued_at, expires_at: token.expires_at, is_kept })
 }
 

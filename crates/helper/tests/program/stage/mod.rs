@@ -6,7 +6,7 @@ pub(crate) mod responder;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use serde_json::Value;
@@ -41,6 +41,8 @@ pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+    /// How long it took, on a machine that may be busy.
+    pub(crate) took: Duration,
 }
 
 impl Stage {
@@ -119,11 +121,13 @@ impl Stage {
 
     /// Runs the program, and checks that it shows no secret but the one that it is asked for.
     pub(crate) fn run(&self, verb: &str, stdin: impl Into<Vec<u8>>) -> Run {
+        let started = Instant::now();
         let output = self.command(&[verb]).write_stdin(stdin).output().unwrap();
         let run = Run {
             code: output.status.code().expect("the program was killed"),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
+            took: started.elapsed(),
         };
         run.assert_no_leak();
         run
@@ -148,6 +152,13 @@ impl Stage {
 }
 
 impl Run {
+    /// The same run, which took less than this.
+    #[track_caller]
+    pub(crate) fn within(self, seconds: u64) -> Self {
+        assert!(self.took < Duration::from_secs(seconds), "longer than {seconds} s: {self:?}");
+        self
+    }
+
     /// The credential that was answered.
     pub(crate) fn credential(&self) -> Value {
         assert_eq!(self.code, 0, "{self:?}");
