@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
@@ -37,21 +36,6 @@ pub fn read_limited(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, ReadEr
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Ok(None),
         Err(error) => Err(io::Error::from(error).into()),
     }
-}
-
-/// Why somebody else than the user `owner` may have written the file at `path`, or can put another in its place.
-pub(crate) fn reason_to_distrust(path: &Path, owner: u32) -> Option<String> {
-    path.ancestors().take(2).filter(|path| !path.as_os_str().is_empty()).find_map(|path| {
-        let shown = path.display();
-        match path.metadata() {
-            Err(error) => Some(format!("`{shown}` cannot be looked at: {error}")),
-            Ok(metadata) if metadata.uid() != owner => {
-                Some(format!("`{shown}` belongs to user {}, not {owner}", metadata.uid()))
-            }
-            Ok(metadata) if metadata.mode() & 0o022 != 0 => Some(format!("others can write `{shown}`")),
-            Ok(_) => None,
-        }
-    })
 }
 
 fn read_all(file: File, limit: usize) -> Result<Vec<u8>, ReadError> {

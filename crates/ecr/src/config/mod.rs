@@ -8,6 +8,7 @@
 mod file;
 mod pattern;
 mod policy;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,8 +17,9 @@ use std::path::{Path, PathBuf};
 pub use self::file::{Fallback, OnError, Rule};
 pub use self::pattern::Pattern;
 pub use self::policy::{Policy, PolicyError};
+use self::trust::{Distrust, ensure_absence};
 use crate::environment::Environment;
-use crate::files::{ReadError, read_limited, reason_to_distrust};
+use crate::files::{ReadError, read_limited};
 use crate::identity::selection::{Selection, SelectionError};
 use crate::registry::{Address, Partitions, Registry, RegistryError};
 
@@ -156,15 +158,21 @@ impl Config {
 
     fn add(&mut self, source: &Source) -> Result<(), ConfigError> {
         let path = || source.path.clone();
-        let content = read_limited(&source.path, MAX_FILE_BYTES)
-            .map_err(|source| ConfigError::Unreadable { path: path(), source })?;
-        let Some(content) = content else {
-            return if source.required { Err(ConfigError::Missing { path: path() }) } else { Ok(()) };
+        let unreadable = |source| ConfigError::Unreadable { path: path(), source };
+        let Some(content) = read_limited(&source.path, MAX_FILE_BYTES).map_err(unreadable)? else {
+            if source.required {
+                return Err(ConfigError::Missing { path: path() });
+            }
+            return match source.owner {
+                // A policy that is out of reach is not one that allows everything.
+                Some(_) => ensure_absence(&source.path).map_err(|error| unreadable(error.into())),
+                None => Ok(()),
+            };
         };
         if let Some(owner) = source.owner
-            && let Some(reason) = reason_to_distrust(&source.path, owner)
+            && let Some(Distrust { culprit, reason }) = Distrust::of(&source.path, owner)
         {
-            return Err(ConfigError::Untrusted { path: path(), reason });
+            return Err(ConfigError::Untrusted { path: path(), culprit, reason });
         }
         self.add_text(&content, source.owner.is_some())
             .map_err(|fault| ConfigError::Invalid { path: path(), fault })
@@ -337,6 +345,8 @@ pub enum ConfigError {
     Untrusted {
         /// The file.
         path: PathBuf,
+        /// The file, folder or link that others can change.
+        culprit: PathBuf,
         /// Who can change it.
         reason: String,
     },
@@ -368,9 +378,14 @@ impl ConfigError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Missing { .. } => Some(format!("create the file or unset {FILE_VARIABLE}")),
-            Self::Untrusted { path, .. } => {
-                Some(format!("chown root: {0} && chmod go-w {0}", path.display()))
+            Self::Untrusted { path, culprit, .. } if path.starts_with(culprit) => {
+                Some(format!("chown root: {0} && chmod go-w {0}", culprit.display()))
             }
+            // A link leads to where others can write, which may well be right there.
+            Self::Untrusted { path, .. } => Some(format!(
+                "put the file itself in place of the link: cp --remove-destination \"$(realpath {0})\" {0}",
+                path.display()
+            )),
             Self::Unreadable { path, .. } => Some(format!("ls -l {}", path.display())),
             Self::Invalid { path, fault } => Some(format!("mend line {} of {}", fault.line, path.display())),
         }

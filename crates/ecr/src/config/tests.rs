@@ -230,9 +230,39 @@ fn a_system_s_file_that_others_can_change_does_not_count() {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).unwrap();
         let error = Config::load(std::slice::from_ref(&system)).unwrap_err();
         assert!(error.to_string().contains("others can write"), "{error}");
-        assert!(error.hint().unwrap().contains("chmod go-w"));
+        let hint = format!("chown root: {0} && chmod go-w {0}", path.display());
+        assert_eq!(error.hint(), Some(hint), "{error}");
         std::fs::set_permissions(&path, before).unwrap();
     }
+}
+
+#[test]
+fn a_system_s_file_behind_a_link_that_leads_nowhere_is_not_absent() {
+    let folder = TempDir::new().unwrap();
+    let system = system_file(&folder, "");
+    std::fs::remove_file(&system.path).unwrap();
+    assert!(Config::load(std::slice::from_ref(&system)).is_ok());
+    std::os::unix::fs::symlink("/nonexistent", &system.path).unwrap();
+    let error = Config::load(std::slice::from_ref(&system)).unwrap_err();
+    assert!(matches!(error, ConfigError::Unreadable { .. }), "{error}");
+    assert!(error.to_string().contains("is a link that leads nowhere"), "{error}");
+}
+
+#[test]
+fn a_system_s_file_that_a_link_fetches_from_elsewhere_is_copied() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, elsewhere) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let system = system_file(&folder, "");
+    let target = elsewhere.path().join("target.toml");
+    std::fs::rename(&system.path, &target).unwrap();
+    std::os::unix::fs::symlink(&target, &system.path).unwrap();
+    assert!(Config::load(std::slice::from_ref(&system)).is_ok());
+    std::fs::set_permissions(elsewhere.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let error = Config::load(std::slice::from_ref(&system)).unwrap_err();
+    let hint = error.hint().unwrap();
+    let (_, command) = hint.split_once(": ").unwrap();
+    assert!(std::process::Command::new("sh").args(["-c", command]).status().unwrap().success(), "{hint}");
+    assert!(Config::load(std::slice::from_ref(&system)).is_ok(), "after {hint}");
 }
 
 #[test]

@@ -23,6 +23,7 @@ const MESSAGES: &[Message] = &[
     ("the configuration file … does not count: …", || {
         ConfigError::Untrusted {
             path: "/etc/ecru/config.toml".into(),
+            culprit: "/etc/ecru/config.toml".into(),
             reason: "others can write it".to_owned(),
         }
         .to_string()

@@ -1,7 +1,7 @@
 //! The policy of `/etc/ecru/config.toml` from end to end: nothing that a user can write, set, ask for or call the program
 //! widens it, and a file that a user can change stops everything.
 
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::Path;
 use std::process::Output;
 
@@ -234,6 +234,20 @@ fn a_system_s_file_that_a_user_can_change_stops_everything() {
     machine.set_mode(SYSTEM_FILE, 0o644);
     machine.set_mode("etc/ecru", 0o700);
     machine.assert_refuses("a folder that only root can enter", FRANKFURT, "cannot be read");
+    machine.set_mode("etc/ecru", 0o755);
+    // Nor is one whose link leads nowhere, or to where a user can put something.
+    let file = machine.root.path(SYSTEM_FILE);
+    std::fs::remove_file(&file).unwrap();
+    symlink("/nonexistent", &file).unwrap();
+    machine.assert_refuses("a link that leads nowhere", FRANKFURT, "is a link that leads nowhere");
+    std::fs::remove_file(&file).unwrap();
+    machine.root.write("srv/config.toml", POLICY);
+    machine.set_mode("srv/config.toml", 0o644);
+    machine.set_mode("srv", 0o755);
+    symlink("/srv/config.toml", &file).unwrap();
+    machine.assert_allows(FRANKFURT);
+    machine.give_away("srv");
+    machine.assert_refuses("a link into a user's folder", FRANKFURT, "`/srv` belongs to user 1000, not 0");
     // Without a file there is no policy, which the tests above would not tell from one that forbids nothing.
     std::fs::remove_dir_all(machine.root.path("etc/ecru")).unwrap();
     machine.assert_allows(FRANKFURT_OF_ANOTHER);
