@@ -31,6 +31,7 @@ impl Access<'_> {
         let mint = self.mint(&choice.selection, deadlines);
         let recorded = Recorded::new(mint, self.failures(), Some(choice.by.clone()), self.clock);
         Cached::new(recorded, self.cache(&choice.selection), deadlines)
+            .with_warnings(Cache::obstacles(self.environment))
     }
 
     /// The entries of an identity, if they can be kept.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use ecru_docker::credential_helper::message::{Credential, ServerList};
 use ecru_docker::credential_helper::serve::{Failure, Helper};
 use ecru_ecr::access::{Access, Tokens};
+use ecru_ecr::cache::CacheWarning;
 use ecru_ecr::clock::system_time;
 use ecru_ecr::config::{
     Choice, ChoiceError, ChosenBy, Config, ConfigError, OnError, Policy, PolicyError, Request, SYSTEM_FILE,
@@ -116,7 +117,7 @@ impl EcrHelper {
             }
         };
         if let Some(Err(warning)) = tokens.cache().map(|cache| cache.put(&registry, &token)) {
-            notes.push(warning.to_string());
+            notes.push(note(&warning));
         }
         Some(registry)
     }
@@ -177,7 +178,7 @@ impl Helper for EcrHelper {
         tracing::debug!(%registry, by = %choice.by, "the identity is chosen");
         let tokens = access.tokens(&choice, self.deadlines(notes));
         let token = tokens.token(registry);
-        notes.extend(tokens.take_warnings().iter().map(ToString::to_string));
+        notes.extend(tokens.take_warnings().iter().map(note));
         let token = token.map_err(|error| token_failure(&error, registry, config.on_error()))?;
         Ok(Credential { server_url: server.to_owned(), username: token.username, secret: token.secret })
     }
@@ -237,6 +238,12 @@ impl Helper for EcrHelper {
 /// With a broken configuration nothing is handed out: the part that cannot be read may be the one that forbids it.
 fn config_failure(error: &ConfigError) -> Failure {
     Failure::not_found().because(error.to_string()).with_hint(error.hint())
+}
+
+/// A warning and its remedy in one line.
+fn note(warning: &CacheWarning) -> String {
+    let hint = warning.hint().map(|hint| format!(" (hint: {hint})"));
+    format!("{warning}{}", hint.unwrap_or_default())
 }
 
 /// What the machine's policy forbids is not here, as far as the caller is concerned.

@@ -77,4 +77,5 @@ fn cleared(inventory: &Inventory, args: &CacheClearArgs, ecr: &EcrAccess) -> Res
 
 fn unusable(error: &DirectoryError) -> CommandError {
     CommandError::new(exit_code::CACHE_UNUSABLE, format!("the token cache cannot be used: {error}"))
+        .maybe_hint(error.hint())
 }

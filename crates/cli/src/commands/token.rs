@@ -25,6 +25,9 @@ pub(super) fn run(args: &TokenArgs, outside: &Outside) -> Result<u8, CommandErro
     let mut stderr = std::io::stderr();
     for warning in tokens.take_warnings() {
         let _ = writeln!(stderr, "warning: {warning}");
+        if let Some(hint) = warning.hint() {
+            let _ = writeln!(stderr, "hint: {hint}");
+        }
     }
     let token = token.map_err(|error| token_error(&error))?;
     let text = printed(args.format, &asked, &token);

@@ -31,6 +31,9 @@ const MAX_LISTED: usize = 10_000;
 /// How many names are tried for a temporary file.
 const MAX_TEMPORARY_NAMES: u32 = 16;
 
+/// What is said of a directory that is open to others.
+const OPEN_DIRECTORY: &str = "other users have access to this folder";
+
 /// The directory below it with the records of failures.
 const FAILURES: &str = "failures";
 
@@ -67,11 +70,7 @@ impl Lock {
 impl Directory {
     pub(crate) fn chosen_by(environment: &Environment) -> Option<Self> {
         let home = environment.home();
-        if let Some(chosen) = environment.path(DIRECTORY_VARIABLE) {
-            let path = match (chosen.strip_prefix("~"), &home) {
-                (Ok(below_home), Some(home)) => home.join(below_home),
-                _ => chosen,
-            };
+        if let Some(Ok(path)) = named_directory(environment) {
             return Some(Self { path: path.join("ecru"), max_age: MAX_LIFETIME, anchor: None });
         }
         let caches = environment.xdg("XDG_CACHE_HOME", ".cache")?;
@@ -85,6 +84,11 @@ impl Directory {
         Some(Self { path: path.join(FAILURES), max_age, anchor })
     }
 
+    /// The value of `AWS_ECR_CACHE_DIR`, where it is no place for a cache.
+    pub(crate) fn passed_over(environment: &Environment) -> Option<PathBuf> {
+        named_directory(environment)?.err()
+    }
+
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -95,6 +99,17 @@ impl Directory {
         match self.open()? {
             Some(directory) => self.read_in(&directory, name),
             None => Ok(None),
+        }
+    }
+
+    /// Removes what processes that died were writing: it holds their tokens. Locks are only tried where there is
+    /// something, so that a reader who finds nothing reads the directory once and no more.
+    pub(crate) fn sweep(&self) {
+        let Ok(Some(directory)) = self.open() else { return };
+        for name in names(&directory).unwrap_or_default() {
+            if Key::of_temporary(&name).is_some_and(|key| is_abandoned(&directory, &name, key, false)) {
+                let _ = rustix::fs::unlinkat(&directory, &name, AtFlags::empty());
+            }
         }
     }
 
@@ -251,6 +266,21 @@ impl Directory {
     }
 }
 
+impl DirectoryError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Untrusted { path, reason } if *reason == OPEN_DIRECTORY => {
+                Some(format!("chmod 700 {}", path.display()))
+            }
+            // A file that is not trusted is replaced, and what is wrong with a folder of another kind has no one remedy.
+            Self::Untrusted { .. } | Self::Io { .. } => None,
+            Self::NoHome { .. } => Some("name a folder in AWS_ECR_CACHE_DIR".to_owned()),
+        }
+    }
+}
+
 /// Why the directory, or something in it, cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -279,6 +309,17 @@ pub enum DirectoryError {
     },
 }
 
+/// The directory that `AWS_ECR_CACHE_DIR` names; or its value, where that depends on the folder in which the program is
+/// run, so that passwords would come to lie in it.
+fn named_directory(environment: &Environment) -> Option<Result<PathBuf, PathBuf>> {
+    let named = environment.path(DIRECTORY_VARIABLE)?;
+    let path = match (named.strip_prefix("~"), environment.home()) {
+        (Ok(below_home), Some(home)) => home.join(below_home),
+        _ => named,
+    };
+    Some(if path.is_absolute() { Ok(path) } else { Err(path) })
+}
+
 fn reason_to_distrust(stat: &Stat, expected: FileType) -> Option<&'static str> {
     let mode = Mode::from_raw_mode(stat.st_mode);
     if FileType::from_raw_mode(stat.st_mode) != expected {
@@ -286,7 +327,7 @@ fn reason_to_distrust(stat: &Stat, expected: FileType) -> Option<&'static str> {
     } else if stat.st_uid != rustix::process::geteuid().as_raw() {
         Some("it belongs to another user")
     } else if mode.intersects(Mode::RWXG | Mode::RWXO) {
-        Some("other users have access to it")
+        Some(if expected == FileType::Directory { OPEN_DIRECTORY } else { "other users have access to it" })
     } else if expected == FileType::RegularFile && stat.st_nlink > 1 {
         Some("it has several names")
     } else if expected == FileType::RegularFile && stat.st_size > MAX_ENTRY_BYTES as i64 {

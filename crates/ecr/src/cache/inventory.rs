@@ -53,6 +53,7 @@ impl Inventory {
     /// # Errors
     /// If the directory cannot be trusted or read.
     pub fn entries(&self) -> Result<Vec<Kept>, DirectoryError> {
+        self.directory.sweep();
         let entries = self.directory.entries()?.filter_map(|(_, content)| self.entry(&content));
         let mut kept: Vec<Kept> = entries.map(|entry| Kept::of(&entry)).collect();
         kept.sort_by_cached_key(|kept| (kept.expires_at, kept.registry.host(), kept.identity.clone()));
@@ -60,11 +61,12 @@ impl Inventory {
     }
 
     /// Removes the tokens that a `get` for `registry` might be answered with, of all identities; without one, all
-    /// that is there, damaged and expired entries too. Returns how many were removed.
+    /// that is there, damaged and expired entries too. What a dead process was writing goes either way. Returns how many were removed.
     ///
     /// # Errors
     /// If the directory cannot be trusted, or something in it cannot be removed.
     pub fn clear(&self, registry: Option<&Registry>) -> Result<usize, DirectoryError> {
+        self.directory.sweep();
         let mut removed = 0;
         for name in self.directory.entry_names()? {
             let is_meant = registry.is_none_or(|registry| {

@@ -13,6 +13,7 @@ pub(crate) mod fuzzing;
 mod inventory;
 pub(crate) mod key;
 
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -91,6 +92,17 @@ impl Cache {
         Ok(entry.map(|entry| Kept::of(&entry)))
     }
 
+    /// What `environment` says that keeps tokens from being kept where it means to.
+    #[must_use]
+    pub fn obstacles(environment: &Environment) -> Vec<CacheWarning> {
+        if environment.os(DISABLE_VARIABLE).is_some() {
+            return Vec::new();
+        }
+        let passed_over = Directory::passed_over(environment).map(|path| CacheWarning::PassedOver { path });
+        let is_nowhere = Directory::chosen_by(environment).is_none();
+        passed_over.into_iter().chain(is_nowhere.then_some(CacheWarning::NoPlace)).collect()
+    }
+
     /// Keeps a token that was not asked for through [`Cached`], as the first one of the principal's own registry.
     ///
     /// # Errors
@@ -148,6 +160,13 @@ impl<S: TokenSource> Cached<S> {
     #[must_use]
     pub fn new(source: S, cache: Option<Cache>, deadlines: Deadlines) -> Self {
         Self { source, cache, deadlines, warnings: Mutex::default() }
+    }
+
+    /// The same with something to warn of already.
+    #[must_use]
+    pub fn with_warnings(mut self, warnings: Vec<CacheWarning>) -> Self {
+        self.warnings = Mutex::new(warnings);
+        self
     }
 
     /// The cache.
@@ -281,6 +300,7 @@ impl<S: TokenSource> TokenSource for Cached<S> {
         let Some(cache) = &self.cache else { return self.source.token(registry) };
         let key = cache.key(registry);
         let valid = self.read(cache, &key);
+        cache.directory.sweep();
         if let Some(entry) = &valid
             && entry.is_fresh((cache.clock)())
         {
@@ -326,12 +346,34 @@ pub enum CacheWarning {
     /// A token was not kept.
     #[error("the token is not kept in the cache: {0}")]
     NotKept(DirectoryError),
+    /// The variable that names a place for the cache names none.
+    #[error(
+        "AWS_ECR_CACHE_DIR is passed over: `{}` is neither an absolute path nor one below HOME", .path.display()
+    )]
+    PassedOver {
+        /// Its value.
+        path: PathBuf,
+    },
+    /// There is no place for a cache.
+    #[error(
+        "no token is kept: neither HOME nor XDG_CACHE_HOME nor AWS_ECR_CACHE_DIR names a folder by an absolute path"
+    )]
+    NoPlace,
     /// A token past half of its life could not be refreshed, and was served as it is.
     #[error("the cached token, still valid, could not be refreshed: {0}")]
     NotRefreshed(TokenError),
 }
 
 impl CacheWarning {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Ignored(error) | Self::NotKept(error) => error.hint(),
+            Self::PassedOver { .. } | Self::NoPlace | Self::NotRefreshed(_) => None,
+        }
+    }
+
     /// Whether both say the same of the cache.
     fn has_cause_of(&self, other: &Self) -> bool {
         match (self, other) {

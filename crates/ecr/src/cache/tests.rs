@@ -528,6 +528,66 @@ fn writing_removes_what_nobody_can_use() {
 }
 
 #[test]
+fn whoever_reads_removes_what_a_dead_process_was_writing() {
+    let home = Home::new();
+    secret_of(&home.cached([fresh("a")]), FRANKFURT);
+    let inventory = || Inventory::new(&home.environment(&[]), Partitions::default(), system_time).unwrap();
+    let abandoned = home.directory().join(format!("v1-{}.1-0.tmp", "0".repeat(64)));
+    let in_use = home.directory().join(format!("v1-{}.2-0.tmp", "1".repeat(64)));
+    std::fs::write(&in_use, "x").unwrap();
+    let held = std::fs::File::open(&in_use).unwrap();
+    held.lock().unwrap();
+    let readers: [(&str, &dyn Fn()); 3] = [
+        ("get", &|| assert_eq!(secret_of(&home.cached([]), FRANKFURT), "a")),
+        ("list", &|| assert_eq!(inventory().entries().unwrap().len(), 1)),
+        ("clear", &|| assert_eq!(inventory().clear(None).unwrap(), 1)),
+    ];
+    for (reader, read) in readers {
+        std::fs::write(&abandoned, "a password").unwrap();
+        read();
+        assert!(!abandoned.exists() && in_use.exists(), "{reader}");
+    }
+}
+
+#[test]
+fn a_cache_is_never_put_below_the_working_directory() {
+    for (variables, warning) in [
+        (&[("AWS_ECR_CACHE_DIR", "~/.ecr")][..], "AWS_ECR_CACHE_DIR is passed over: `~/.ecr`"),
+        (&[("AWS_ECR_CACHE_DIR", "rel"), ("HOME", "/home/a")], "AWS_ECR_CACHE_DIR is passed over: `rel`"),
+        (&[("AWS_ECR_CACHE_DIR", "~other/x"), ("HOME", "/home/a")], "AWS_ECR_CACHE_DIR is passed over"),
+        (&[], "no token is kept"),
+        (&[("HOME", "relative")], "no token is kept"),
+    ] {
+        let environment = Environment::from_map(variables.to_vec());
+        let told: Vec<String> = Cache::obstacles(&environment).iter().map(ToString::to_string).collect();
+        assert!(told.iter().any(|told| told.starts_with(warning)), "{variables:?}: {told:?}");
+        let inventory = Inventory::new(&environment, Partitions::default(), system_time);
+        let path = inventory.map(|inventory| inventory.path().to_owned());
+        let has_home = variables.contains(&("HOME", "/home/a"));
+        assert_eq!(path, has_home.then(|| "/home/a/.cache/ecru".into()), "{variables:?}");
+    }
+    for variables in [
+        &[("AWS_ECR_CACHE_DIR", "~/.ecr"), ("HOME", "/home/a")][..],
+        &[("AWS_ECR_CACHE_DIR", "/c")],
+        &[(DISABLE_VARIABLE, "1"), ("AWS_ECR_CACHE_DIR", "rel")],
+    ] {
+        assert!(Cache::obstacles(&Environment::from_map(variables.to_vec())).is_empty(), "{variables:?}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_open_to_others_has_a_hint_that_mends_it() {
+    let home = Home::new();
+    secret_of(&home.cached([fresh("a")]), FRANKFURT);
+    let inventory = Inventory::new(&home.environment(&[]), Partitions::default(), system_time).unwrap();
+    std::fs::set_permissions(home.directory(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let hint = inventory.entries().unwrap_err().hint().unwrap();
+    assert_eq!(hint, format!("chmod 700 {}", home.directory().display()));
+    std::fs::set_permissions(home.directory(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(inventory.entries().unwrap().len(), 1);
+}
+
+#[test]
 fn registries_of_valid_entries_of_the_same_identity_are_known() {
     let home = Home::new();
     let known = |identity: &[(&str, &str)]| {

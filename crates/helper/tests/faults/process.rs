@@ -61,9 +61,15 @@ fn row_05_killed_at_any_moment() {
         assert_parses(&stage);
     }
     assert_eq!(stage.get(FRANKFURT).secret(), PASSWORD);
-    fs::remove_file(&stage.cached_files("json")[0]).unwrap();
-    assert_eq!(stage.get(FRANKFURT).secret(), PASSWORD);
     assert!(stage.cached_files("tmp").is_empty(), "a temporary file was left");
+    // One that is surely there, and a run that has nothing to write.
+    let calls = aws.count();
+    let entry = stage.cached_files("json").remove(0);
+    fs::write(entry.with_extension("99999-0.tmp"), PASSWORD).unwrap();
+    assert_eq!(stage.cached_files("tmp").len(), 1);
+    assert_eq!(stage.get(FRANKFURT).secret(), PASSWORD);
+    assert_eq!(aws.count(), calls);
+    assert!(stage.cached_files("tmp").is_empty(), "a temporary file outlived a run with a fresh token");
     held("the cache parsed 300 times, no temporary file is left after the next run");
 }
 

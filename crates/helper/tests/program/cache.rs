@@ -60,6 +60,44 @@ fn the_cache_can_be_turned_off_or_moved() {
 }
 
 #[test]
+fn no_cache_comes_to_lie_in_the_working_directory() {
+    let aws = aws::proper();
+    let mut stage = Stage::with(&aws);
+    let mut get = |home: Option<&str>, named: &str| {
+        match home {
+            Some(home) => stage.set("HOME", home),
+            None => stage.unset("HOME"),
+        };
+        stage.set("AWS_ECR_CACHE_DIR", named);
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = stage.command(&["get"]);
+        let output = command.current_dir(folder.path()).write_stdin(FRANKFURT).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let made = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(made, 0, "{named}: something is in the working directory");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let told = get(None, "~/.ecr");
+    assert!(told.contains("AWS_ECR_CACHE_DIR is passed over: `~/.ecr`") && told.contains("no token is kept"));
+    let home = tempfile::tempdir().unwrap();
+    let told = get(home.path().to_str(), "rel");
+    assert!(told.contains("AWS_ECR_CACHE_DIR is passed over: `rel`") && told.lines().count() == 1, "{told}");
+    assert!(home.path().join(".cache/ecru").is_dir());
+}
+
+#[test]
+fn a_cache_that_is_open_to_others_has_a_hint() {
+    let aws = aws::proper();
+    let stage = Stage::with(&aws);
+    stage.get(FRANKFURT).secret();
+    let folder = stage.path(".cache/ecru");
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let run = stage.get(FRANKFURT);
+    assert_eq!(run.secret(), PASSWORD);
+    assert!(run.stderr.contains(&format!("(hint: chmod 700 {})", folder.display())), "{run:?}");
+}
+
+#[test]
 fn no_home_or_one_that_cannot_be_written_is_no_failure() {
     let aws = aws::proper();
     let mut stage = Stage::with(&aws);
@@ -86,7 +124,7 @@ fn a_poisoned_entry_is_told_and_replaced() {
     std::fs::set_permissions(&entry, std::fs::Permissions::from_mode(0o666)).unwrap();
     let run = stage.get(FRANKFURT);
     assert_eq!(run.secret(), PASSWORD);
-    assert!(run.stderr.contains("other users have access to it"), "{run:?}");
+    assert!(run.stderr.contains("other users have access to this folder"), "{run:?}");
     assert_eq!(stage.get(FRANKFURT).stderr, "");
     assert_eq!(aws.count(), 2);
 }
