@@ -14,6 +14,9 @@ const TARGETS: [&str; 2] = ["faults", "slow_crash"];
 /// The target that injects failures of system calls.
 const TRACED: &str = "strace_faults";
 
+/// How many rows the table has, from 1: where one has no test that was run, nothing holds there.
+const ROWS: u8 = 26;
+
 /// The arguments of `cargo xtask faults`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -52,8 +55,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let others = tests.iter().filter(|test| row_number(&test.name).is_none());
     let failed: Vec<_> = others.filter(|test| test.outcome == Outcome::Failed).collect();
     failed.iter().for_each(|test| println!("failed: {}", test.name));
-    println!("faults: {held} of {} rows hold", rows.len());
-    Ok(if held == rows.len() && failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let missing = missing(&rows);
+    missing.iter().for_each(|number| println!("row {number} has no test that was run"));
+    let all = rows.len() + missing.len();
+    println!("faults: {held} of {all} rows hold");
+    Ok(if held == all && failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// A row of the table: what one or more tests said.
@@ -103,6 +109,11 @@ fn rows(tests: &[Test]) -> BTreeMap<u8, Row> {
     rows
 }
 
+/// The rows that no test that was run is named by.
+fn missing(rows: &BTreeMap<u8, Row>) -> Vec<u8> {
+    (1..=ROWS).filter(|number| !rows.contains_key(number)).collect()
+}
+
 /// The row in a name such as `locks::row_10_a_lock_that_cannot_be_had`.
 fn row_number(name: &str) -> Option<u8> {
     let (_, test) = name.rsplit_once("::").unwrap_or(("", name));
@@ -128,6 +139,8 @@ mod tests {
             test("helpers", Outcome::Passed, &["fault: none"]),
         ]);
         assert_eq!(rows.keys().copied().collect::<Vec<_>>(), [6, 7]);
+        let missing = missing(&rows);
+        assert_eq!((missing.len(), missing[4], missing[5], missing[6]), (24, 5, 8, 9));
         assert_eq!(rows[&6].line(6), "| 6 | x; y | **no** | 1 call |");
         assert_eq!(rows[&6].words, ["fault: y", "panicked"]);
         assert_eq!(rows[&7].line(7), "| 7 | z | yes | (not tried: a disk); all |");

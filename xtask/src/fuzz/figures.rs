@@ -38,10 +38,18 @@ impl Figures {
         }
     }
 
-    /// Its line in the table.
-    pub(super) fn line(&self, target: &str) -> String {
+    /// Whether it was ended by its time, with less done than was asked for and nothing found.
+    pub(super) fn is_cut_short(&self, wanted: u64) -> bool {
+        self.finding.is_none() && self.executions < wanted
+    }
+
+    /// Its line in the table, where `wanted` executions were asked for.
+    pub(super) fn line(&self, target: &str, wanted: u64) -> String {
         let finding = self.finding.as_deref().unwrap_or("none");
-        let executions = with_separators(self.executions);
+        let mut executions = with_separators(self.executions);
+        if self.is_cut_short(wanted) {
+            executions = format!("{executions} of {}, ended by its time", with_separators(wanted));
+        }
         format!("| {target} | {executions} | {} | {} | {finding} |", self.took.as_secs(), self.coverage)
     }
 }
@@ -68,7 +76,17 @@ mod tests {
         let text = "#2\tINITED cov: 7 ft: 8\n#1012\tDONE   cov: 44 ft: 120 corp: 20/1Kb lim: 4096\n\
                     Done 1012 runs in 1 second(s)\nstat::number_of_executed_units: 1012\nstat::peak_rss_mb: 44\n";
         let figures = Figures::of(text, true, Duration::from_secs(3));
-        assert_eq!(figures.line("go_json"), "| go_json | 1,012 | 3 | 44 | none |");
+        assert_eq!(figures.line("go_json", 1012), "| go_json | 1,012 | 3 | 44 | none |");
+        assert!(!figures.is_cut_short(1012));
+    }
+
+    #[test]
+    fn a_run_that_was_ended_by_its_time_says_so() {
+        let text = "Done 1012 runs in 600 second(s)\nstat::number_of_executed_units: 1012\n";
+        let figures = Figures::of(text, true, Duration::from_secs(600));
+        assert!(figures.is_cut_short(100_000));
+        let line = "| go_json | 1,012 of 100,000, ended by its time | 600 | 0 | none |";
+        assert_eq!(figures.line("go_json", 100_000), line);
     }
 
     #[test]
@@ -76,6 +94,7 @@ mod tests {
         let text = "thread '<unnamed>' panicked at src/a.rs:1:2:\nboom\n==12== ERROR: libFuzzer: deadly signal\nstat::number_of_executed_units: 7\n";
         let figures = Figures::of(text, false, Duration::ZERO);
         assert_eq!(figures.executions, 7);
+        assert!(!figures.is_cut_short(100), "what is found ends it");
         assert_eq!(figures.finding.as_deref(), Some("thread '<unnamed>' panicked at src/a.rs:1:2:"));
         assert!(Figures::of("", false, Duration::ZERO).finding.is_some());
     }

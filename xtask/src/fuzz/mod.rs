@@ -2,8 +2,12 @@
 
 mod figures;
 
+use std::num::NonZero;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -27,10 +31,10 @@ pub(crate) struct Arguments {
     /// A target of the folder `fuzz`, or `all`.
     #[arg(default_value = "all")]
     target: String,
-    /// How often each target is run.
+    /// How often each target is run. As many targets are run at the same time as there are processors.
     #[arg(long, default_value_t = 100_000)]
     execs: u64,
-    /// After how many seconds a target is ended, whatever it has done.
+    /// After how many seconds a target is ended, whatever it has done; the table and the last line tell where that was less.
     #[arg(long, default_value_t = 600)]
     seconds: u64,
 }
@@ -52,24 +56,66 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let targets = chosen(&arguments.target, &targets(&folder)?)?;
     ensure_tools()?;
     build(&folder, &targets)?;
-    let (mut sum, mut crashed) = (0, Vec::new());
+    let (mut sum, mut crashed, mut cut_short) = (0, Vec::new(), 0);
     println!("| target | executions | seconds | coverage | finding |\n|---|---|---|---|---|");
-    for Target { name, .. } in &targets {
-        let figures = fuzz(&folder, name, arguments)?;
-        sum += figures.executions;
-        println!("{}", figures.line(name));
-        if let Some(finding) = figures.finding {
-            crashed.push(format!("{name}: {finding}"));
-        }
-    }
+    let at_once = thread::available_parallelism().map_or(1, NonZero::get);
+    for_each(
+        &targets,
+        at_once,
+        |target| fuzz(&folder, &target.name, arguments),
+        |target, figures| {
+            let figures = figures?;
+            sum += figures.executions;
+            cut_short += usize::from(figures.is_cut_short(arguments.execs));
+            println!("{}", figures.line(&target.name, arguments.execs));
+            if let Some(finding) = figures.finding {
+                crashed.push(format!("{}: {finding}", target.name));
+            }
+            Ok(())
+        },
+    )?;
     crashed.iter().for_each(|finding| println!("finding: {finding}"));
-    println!(
-        "fuzz: {} targets, {} executions, {} crashes",
-        targets.len(),
-        with_separators(sum),
-        crashed.len()
-    );
+    println!("{}", summary(targets.len(), sum, crashed.len(), cut_short, arguments));
     Ok(if crashed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The last line: what was done, and what was not. A slow target is no failure, but must not pass for a thorough one.
+fn summary(targets: usize, sum: u64, crashes: usize, cut_short: usize, arguments: &Arguments) -> String {
+    let done = format!("fuzz: {targets} targets, {} executions, {crashes} crashes", with_separators(sum));
+    match cut_short {
+        0 => done,
+        _ => format!(
+            "{done}; {cut_short} of them ended after {} seconds, before their {} executions",
+            arguments.seconds,
+            with_separators(arguments.execs)
+        ),
+    }
+}
+
+/// Does `work` on each item, on so many at once, and tells of each when it is done. After the first error no other is
+/// begun.
+fn for_each<'a, T: Sync, R: Send>(
+    items: &'a [T],
+    at_once: usize,
+    work: impl Fn(&T) -> R + Sync,
+    mut tell: impl FnMut(&'a T, R) -> Result<()>,
+) -> Result<()> {
+    let (next, (sender, receiver)) = (AtomicUsize::new(0), mpsc::channel());
+    thread::scope(|scope| {
+        for _ in 0..at_once.min(items.len()) {
+            let (next, work, sender) = (&next, &work, sender.clone());
+            scope.spawn(move || {
+                while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    // The receiver outlives this thread.
+                    let _ = sender.send((item, work(item)));
+                }
+            });
+        }
+        drop(sender);
+        let outcome = receiver.iter().try_for_each(|(item, done)| tell(item, done));
+        next.store(items.len(), Ordering::Relaxed);
+        outcome
+    })
 }
 
 /// All targets.
@@ -166,6 +212,37 @@ mod tests {
         assert_eq!(chosen("all", &targets).unwrap(), targets);
         assert_eq!(chosen("go_json", &targets).unwrap(), targets[1..]);
         assert!(chosen("go", &targets).unwrap_err().to_string().contains("registry_host, go_json"));
+    }
+
+    #[test]
+    fn items_are_done_at_the_same_time_and_each_once() {
+        let (items, meeting) = ([1, 2, 3, 4], std::sync::Barrier::new(2));
+        let mut told = Vec::new();
+        for_each(
+            &items,
+            2,
+            |item| (meeting.wait().is_leader(), *item),
+            |item, (_, done)| {
+                assert_eq!(*item, done);
+                told.push(done);
+                Ok(())
+            },
+        )
+        .unwrap();
+        told.sort_unstable();
+        assert_eq!(told, items);
+    }
+
+    #[test]
+    fn the_last_line_claims_no_more_than_was_done() {
+        let arguments = Arguments { target: "all".to_owned(), execs: 100_000, seconds: 600 };
+        let done = summary(3, 300_000, 0, 0, &arguments);
+        assert_eq!(done, "fuzz: 3 targets, 300,000 executions, 0 crashes");
+        assert_eq!(
+            summary(3, 201_000, 0, 1, &arguments),
+            "fuzz: 3 targets, 201,000 executions, 0 crashes; 1 of them ended after 600 seconds, before their 100,000 \
+             executions"
+        );
     }
 
     #[test]
