@@ -67,7 +67,8 @@ impl<'a> Others<'a> {
                 .map(Option::unwrap_or_default)
                 .map_err(|error| error.to_string()),
             Some(Fallback::Auths(path)) => static_auths(path)
-                .map(|file| file.auths.into_iter().map(|(server, auth)| (server, auth.username)).collect()),
+                .map(|file| file.auths.into_iter().map(|(server, auth)| (server, auth.username)).collect())
+                .map_err(|error| format!("`{}`: {error}", path.display())),
         };
         list.unwrap_or_else(|error| {
             notes.push(format!("the fallback cannot be listed: {error}"));
@@ -78,25 +79,28 @@ impl<'a> Others<'a> {
     /// Keeps a credential there.
     pub(crate) fn store(&self, credential: &Credential) -> Result<(), Failure> {
         let request = credential.to_json()?;
-        self.change(Verb::Store, std::str::from_utf8(&request).unwrap_or_default())
+        let secret = credential.secret.expose_secret();
+        self.change(Verb::Store, std::str::from_utf8(&request).unwrap_or_default(), secret)
     }
 
     /// Forgets the credential of `server` there.
     pub(crate) fn erase(&self, server: &str) -> Result<(), Failure> {
-        self.change(Verb::Erase, server)
+        self.change(Verb::Erase, server, "")
     }
 
-    fn change(&self, verb: Verb, request: &str) -> Result<(), Failure> {
+    /// `secret` is what the request holds of one.
+    fn change(&self, verb: Verb, request: &str, secret: &str) -> Result<(), Failure> {
         match self.fallback {
             Some(Fallback::Helper(suffix)) => {
-                let completed = self
-                    .invoke(suffix, verb, request)
-                    .map_err(|error| Failure::reported(error.to_string()))?;
-                if completed.status.success() {
-                    return Ok(());
-                }
-                let program = completed.program.display();
-                Err(Failure::reported(format!("`{program} {verb}` failed: {}", completed.status)))
+                let completed = self.invoke(suffix, verb, request);
+                completed.and_then(|completed| completed.done()).map_err(|error| {
+                    // Its own words may be anything, the request too. They are for the person who reads standard error.
+                    let words = error.to_string();
+                    let words = if secret.is_empty() { words } else { words.replace(secret, "…") };
+                    Failure::reported(format!("the fallback `docker-credential-{suffix} {verb}` failed"))
+                        .because(words)
+                        .with_hint(error.hint())
+                })
             }
             Some(Fallback::Auths(path)) => {
                 Err(Failure::reported(format!("credentials in `{}` are only read", path.display())))
@@ -127,9 +131,10 @@ fn auths(path: &Path) -> Result<ConfigFile, Failure> {
         .map_err(|error| Failure::not_found().because(format!("the fallback `{}`: {error}", path.display())))
 }
 
-/// The file's credentials; none if it is not there.
+/// The file's credentials.
 fn static_auths(path: &Path) -> Result<ConfigFile, String> {
-    let content = read_limited(path, MAX_AUTHS_BYTES).map_err(|error| error.to_string())?.unwrap_or_default();
+    let content = read_limited(path, MAX_AUTHS_BYTES).map_err(|error| error.to_string())?;
+    let content = content.ok_or_else(|| "it does not exist".to_owned())?;
     let text = std::str::from_utf8(&content).map_err(|_| "it is not UTF-8 text".to_owned())?;
     ConfigFile::parse(text).map_err(|error| error.to_string())
 }

@@ -18,7 +18,7 @@ use ecru_ecr::environment::Environment;
 use ecru_ecr::identity::selection::Selection;
 use ecru_ecr::last_failure::{LastFailure, LastFailures};
 use ecru_ecr::registry::Registry;
-use ecru_ecr::token::{TokenError, TokenSource};
+use ecru_ecr::token::{FailureKind, TokenError, TokenSource};
 
 use crate::NAME;
 use crate::fallback::{Others, is_fallback};
@@ -45,6 +45,16 @@ impl EcrHelper {
 
     fn config(&self) -> Result<Config, ConfigError> {
         Config::load(&Source::all(Path::new(SYSTEM_FILE), &self.environment))
+    }
+
+    /// With a broken configuration nothing is handed out: the part that cannot be read may be the one that forbids it.
+    fn config_failure(&self, error: &ConfigError, server: &str) -> Failure {
+        // Its aliases and partitions are not known, and need not be: the names of known ones tell the registry.
+        if let Ok(registry) = Registry::parse(server) {
+            let failures = LastFailures::new(&self.environment, system_time);
+            keep(failures, &registry, FailureKind::Configuration, error, error.hint());
+        }
+        nothing_handed_out(error, error.hint())
     }
 
     fn deadlines(&self, notes: &mut Vec<String>) -> Deadlines {
@@ -130,18 +140,20 @@ impl EcrHelper {
         notes: &mut Vec<String>,
         delegate: impl FnOnce(&Others<'_>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let config = self.config().map_err(|error| config_failure(&error))?;
+        let config = self.config().map_err(|error| nothing_handed_out(&error, error.hint()))?;
         match config.registry(server) {
             Ok(registry) => notes.push(format!(
                 "credentials for {registry} come from AWS each time; there is nothing to keep or to forget"
             )),
             Err(error) => {
                 let others = self.others(&config, notes);
-                if error.is_another_host() && others.exist() {
-                    return delegate(&others);
-                }
-                if !self.ignores_storage() {
-                    return Err(Failure::reported(format!("{NAME} keeps no credentials: {error}")));
+                let outcome = if error.is_another_host() && others.exist() {
+                    delegate(&others)
+                } else {
+                    Err(Failure::reported(format!("{NAME} keeps no credentials: {error}")))
+                };
+                if outcome.is_ok() || !self.ignores_storage() {
+                    return outcome;
                 }
                 notes.push(format!("{IGNORE_VARIABLE} is set; nothing is kept or forgotten"));
             }
@@ -165,7 +177,7 @@ impl Helper for EcrHelper {
     }
 
     fn get(&self, server: &str, notes: &mut Vec<String>) -> Result<Credential, Failure> {
-        let config = self.config().map_err(|error| config_failure(&error))?;
+        let config = self.config().map_err(|error| self.config_failure(&error, server))?;
         let request = match config.request(server) {
             Ok(request) => request,
             Err(error) if error.is_another_host() => return self.others(&config, notes).get(server),
@@ -174,12 +186,15 @@ impl Helper for EcrHelper {
         let registry = &request.registry;
         let access = self.access(&config);
         config.permit(registry).map_err(|error| policy_failure(&error, registry, access.failures()))?;
-        let choice = self.choice(&config, &request).map_err(|error| choice_failure(&error))?;
+        let choice = self.choice(&config, &request).map_err(|error| {
+            keep(access.failures(), registry, FailureKind::Configuration, &error, error.hint());
+            nothing_handed_out(&error, error.hint())
+        })?;
         tracing::debug!(%registry, by = %choice.by, "the identity is chosen");
         let tokens = access.tokens(&choice, self.deadlines(notes));
         let token = tokens.token(registry);
         notes.extend(tokens.take_warnings().iter().map(note));
-        let token = token.map_err(|error| token_failure(&error, registry, config.on_error()))?;
+        let token = token.map_err(|error| token_failure(&error, registry, &choice.by, config.on_error()))?;
         Ok(Credential { server_url: server.to_owned(), username: token.username, secret: token.secret })
     }
 
@@ -220,6 +235,10 @@ impl Helper for EcrHelper {
         }
         servers.retain(|(_, registry)| config.permit(registry).is_ok());
         let mut list = self.others(&config, notes).list(notes);
+        // What the policy forbids would not be got under these names either.
+        list.retain(|server, _| {
+            config.registry(server).map_or(true, |registry| config.permit(&registry).is_ok())
+        });
         list.extend(
             servers.into_iter().map(|(server, _)| (format!("https://{server}"), USERNAME.to_owned())),
         );
@@ -235,9 +254,20 @@ impl Helper for EcrHelper {
     }
 }
 
-/// With a broken configuration nothing is handed out: the part that cannot be read may be the one that forbids it.
-fn config_failure(error: &ConfigError) -> Failure {
-    Failure::not_found().because(error.to_string()).with_hint(error.hint())
+fn nothing_handed_out(error: &impl ToString, hint: Option<String>) -> Failure {
+    Failure::not_found().because(error.to_string()).with_hint(hint)
+}
+
+/// Keeps what went wrong before AWS was asked. Whether it is kept makes no difference to the answer.
+fn keep(
+    failures: Option<LastFailures>,
+    registry: &Registry,
+    kind: FailureKind,
+    error: &impl ToString,
+    hint: Option<String>,
+) {
+    let Some(failures) = failures else { return };
+    let _ = failures.keep(&LastFailure::without_call(registry, kind, error.to_string(), hint, system_time()));
 }
 
 /// A warning and its remedy in one line.
@@ -248,24 +278,26 @@ fn note(warning: &CacheWarning) -> String {
 
 /// What the machine's policy forbids is not here, as far as the caller is concerned.
 fn policy_failure(error: &PolicyError, registry: &Registry, failures: Option<LastFailures>) -> Failure {
-    if let Some(failures) = failures {
-        // Whether it is kept makes no difference to the answer.
-        let _ = failures.keep(&LastFailure::of_policy(registry, error, system_time()));
-    }
+    keep(failures, registry, FailureKind::Policy, error, error.hint());
     Failure::not_found().because(format!("{registry}: {error}")).with_hint(error.hint())
 }
 
-fn choice_failure(error: &ChoiceError) -> Failure {
-    Failure::not_found().because(error.to_string()).with_hint(error.hint())
-}
-
 /// ECR Public can be read without credentials, so that their lack is never reported as a failure.
-fn token_failure(error: &TokenError, registry: &Registry, on_error: OnError) -> Failure {
+fn token_failure(error: &TokenError, registry: &Registry, by: &ChosenBy, on_error: OnError) -> Failure {
     let failure = match on_error {
         OnError::Report if !registry.is_public() => {
             Failure::reported(format!("{registry}: {}", error.summary()))
         }
         _ => Failure::not_found(),
     };
-    failure.because(format!("{registry}: {error}")).with_hint(error.hint())
+    // Whoever has set nothing to choose one knows where the identity should come from.
+    let by = match error.kind() {
+        FailureKind::NoIdentity | FailureKind::HopLimit | FailureKind::BrokenIdentity
+            if *by != ChosenBy::Default =>
+        {
+            format!(", with the identity chosen by {by}")
+        }
+        _ => String::new(),
+    };
+    failure.because(format!("{registry}{by}: {error}")).with_hint(error.hint())
 }

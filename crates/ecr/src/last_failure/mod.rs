@@ -15,7 +15,7 @@ use crate::cache::directory::Directory;
 use crate::cache::key::Key;
 use crate::cache::{DISABLE_VARIABLE, DirectoryError};
 use crate::clock::Clock;
-use crate::config::{ChosenBy, PolicyError};
+use crate::config::ChosenBy;
 use crate::environment::Environment;
 use crate::registry::{Partitions, Registry};
 use crate::token::{Attempt, FailureKind, Token, TokenError, TokenSource};
@@ -82,15 +82,21 @@ impl LastFailure {
         }
     }
 
-    /// The record of a registry that the machine's policy forbids.
+    /// The record of what went wrong before AWS was asked: a setting, or the machine's policy.
     #[must_use]
-    pub fn of_policy(registry: &Registry, error: &PolicyError, at: SystemTime) -> Self {
+    pub fn without_call(
+        registry: &Registry,
+        kind: FailureKind,
+        message: String,
+        hint: Option<String>,
+        at: SystemTime,
+    ) -> Self {
         Self {
             registry: registry.clone(),
             at,
-            kind: FailureKind::Policy,
-            message: error.to_string(),
-            hint: error.hint(),
+            kind,
+            message,
+            hint,
             chosen_by: None,
             call: None,
             attempts: Vec::new(),

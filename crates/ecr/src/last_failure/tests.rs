@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock::system_time;
+use crate::config::PolicyError;
 use crate::token::{AwsFailure, Fixed};
 
 const HOST: &str = "000000000001.dkr.ecr.eu-central-1.amazonaws.com";
@@ -94,7 +95,15 @@ fn what_the_policy_forbids_is_a_kind_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let records = records_in(folder.path());
     let forbidden = PolicyError::Region { region: "eu-central-1".to_owned() };
-    records.keep(&LastFailure::of_policy(&registry(1), &forbidden, system_time())).unwrap();
+    records
+        .keep(&LastFailure::without_call(
+            &registry(1),
+            FailureKind::Policy,
+            forbidden.to_string(),
+            forbidden.hint(),
+            system_time(),
+        ))
+        .unwrap();
     let record = records.of(&registry(1)).unwrap().unwrap();
     assert_eq!(record.kind, FailureKind::Policy);
     assert_eq!(record.message, "the policy of this machine does not allow the region eu-central-1");

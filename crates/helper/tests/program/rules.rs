@@ -202,6 +202,12 @@ fn other_hosts_may_stand_in_a_file() {
     assert_eq!(stage.run("erase", "ghcr.io").code, 1);
     stage.write("auths.json", "{");
     assert!(stage.get("ghcr.io").not_found().contains("auths.json"));
+    assert!(stage.run("list", "unused").stderr.contains("auths.json"));
+    std::fs::remove_file(&auths).unwrap();
+    assert!(stage.get("ghcr.io").not_found().contains("auths.json`: it does not exist"));
+    let run = stage.run("list", "unused");
+    assert_eq!((run.code, run.stdout.as_str()), (0, "{}\n"));
+    assert!(run.stderr.contains("auths.json`: it does not exist"), "{run:?}");
 }
 
 #[test]
@@ -212,6 +218,30 @@ fn stores_of_other_hosts_can_be_ignored() {
     assert_eq!((run.code, run.stdout.as_str()), (0, ""));
     assert_eq!(stage.run("erase", "ghcr.io").code, 0);
     assert_eq!(stage.get("ghcr.io").stdout, NOT_FOUND);
+}
+
+#[test]
+fn a_fallback_that_does_not_keep_a_credential_says_why_unless_that_is_ignored() {
+    let mut stage = Stage::new();
+    let helper =
+        stage.write("docker-credential-locked", "#!/bin/sh\necho cannot: keychain is locked; cat; exit 1\n");
+    std::fs::set_permissions(&helper, std::fs::Permissions::from_mode(0o755)).unwrap();
+    stage.write(".config/ecru/config.toml", "[fallback]\nhelper = 'locked'\n");
+    let path = format!("{}:/usr/bin:/bin", stage.home().display());
+    stage.set("PATH", &path);
+    let secret = r#"{"ServerURL":"ghcr.io","Username":"a","Secret":"given-NEVER-SHOWN"}"#;
+    for (verb, request) in [("store", secret), ("erase", "ghcr.io")] {
+        let run = stage.run(verb, request);
+        assert_eq!(run.code, 1);
+        assert_eq!(run.stdout, format!("the fallback `docker-credential-locked {verb}` failed\n"));
+        assert!(run.stderr.contains("cannot: keychain is locked"), "{run:?}");
+        assert!(!run.stderr.contains("NEVER-SHOWN"), "{run:?}");
+    }
+    stage.set("AWS_ECR_IGNORE_CREDS_STORAGE", "true");
+    for (verb, request) in [("store", secret), ("erase", "ghcr.io")] {
+        let run = stage.run(verb, request);
+        assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{verb}");
+    }
 }
 
 #[test]

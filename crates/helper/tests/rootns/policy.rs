@@ -185,6 +185,19 @@ fn what_is_forbidden_is_not_listed() {
     let output = machine.root.run(&machine.variables, "list", "");
     let list = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!((output.status.code(), list), (Some(0), format!("{{\"https://{FRANKFURT}\":\"AWS\"}}\n")));
+
+    // Nor where the fallback knows something of it.
+    let auths =
+        format!(r#"{{"auths":{{"https://{VIRGINIA}/v1/":{{"auth":"dTpw"}},"ghcr.io":{{"auth":"dTpw"}}}}}}"#);
+    machine.write_user_file("home/auths.json", &auths);
+    machine.write_user_file(
+        USER_FILE,
+        &format!("registries = ['{FRANKFURT}']\n[fallback]\nauths = '/home/auths.json'\n"),
+    );
+    let output = machine.root.run(&machine.variables, "list", "");
+    let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let servers: Vec<&String> = list.as_object().unwrap().keys().collect();
+    assert_eq!(servers, [&"ghcr.io".to_owned(), &format!("https://{FRANKFURT}")]);
 }
 
 #[test]

@@ -160,6 +160,27 @@ impl Completed {
         String::from_utf8_lossy(&self.stdout.0).into_owned().into()
     }
 
+    /// Whether it did what it was asked; for `store` and `erase`, which answer nothing.
+    ///
+    /// # Errors
+    /// If it failed.
+    pub fn done(&self) -> Result<(), InvokeError> {
+        if self.status.success() {
+            Ok(())
+        } else {
+            Err(self.failed(&String::from_utf8_lossy(&self.stdout.0)))
+        }
+    }
+
+    fn failed(&self, output: &str) -> InvokeError {
+        InvokeError::Failed {
+            program: self.program.clone(),
+            verb: self.verb,
+            ending: ending(self.status),
+            output: quoted(output.trim()),
+        }
+    }
+
     fn answer<T>(
         &self,
         read: impl FnOnce(&[u8]) -> Result<T, MessageError>,
@@ -176,12 +197,7 @@ impl Completed {
         if output == NOT_FOUND {
             return Ok(None);
         }
-        Err(InvokeError::Failed {
-            program: self.program.clone(),
-            verb: self.verb,
-            ending: ending(self.status),
-            output: quoted(output),
-        })
+        Err(self.failed(output))
     }
 }
 
