@@ -139,10 +139,11 @@ struct WrittenFallback {
 impl WrittenProfile {
     fn selection(self) -> Result<Selection, SelectionError> {
         let Self { profile, source, identity_token_env, role_arn, external_id, session_name, chain } = self;
+        let alone = |setting| Err(SelectionError::Alone { setting, needed: "role_arn" });
         let role = match role_arn {
             Some(role_arn) => Some(RoleSettings { role_arn, external_id, session_name }),
-            None if external_id.is_some() => return Err(SelectionError::NoRole { setting: "external_id" }),
-            None if session_name.is_some() => return Err(SelectionError::NoRole { setting: "session_name" }),
+            None if external_id.is_some() => return alone("external_id"),
+            None if session_name.is_some() => return alone("session_name"),
             None => None,
         };
         Selection::new(Settings { profile, source, identity_token_env, role, chain })

@@ -124,7 +124,11 @@ impl ChoiceError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoProfile { name } => Some(format!("add [profile.{name}] to {SYSTEM_FILE}")),
+            Self::NoProfile { name } => {
+                let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+                let key = if name.bytes().all(is_bare) { name.clone() } else { format!("{name:?}") };
+                Some(format!("add [profile.{key}] to {SYSTEM_FILE}"))
+            }
             Self::Variables(_) => None,
         }
     }

@@ -169,6 +169,16 @@ fn the_first_rule_that_matches_chooses_unless_the_program_s_name_does() {
 }
 
 #[test]
+fn the_hint_for_a_missing_profile_is_a_table_of_toml() {
+    for (name, table) in [("team-a", "[profile.team-a]"), ("team.a", "[profile.\"team.a\"]")] {
+        let error = Config::default().own_choice(Some(name), &Environment::default()).unwrap_err();
+        assert_eq!(error.hint(), Some(format!("add {table} to {SYSTEM_FILE}")));
+        let config = load(&[&format!("{table}\nprofile = 'a'")]).unwrap();
+        assert!(config.own_choice(Some(name), &Environment::default()).is_ok(), "{table}");
+    }
+}
+
+#[test]
 fn rules_that_cannot_be_meant_are_faults() {
     for (file, message) in [
         ("[[registry]]\nmatch = 'docker.io'", "line 2, column 9: `docker.io` is not ACCOUNT"),

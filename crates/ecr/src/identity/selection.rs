@@ -205,10 +205,12 @@ pub enum SelectionError {
         second: &'static str,
     },
     /// A setting without the one that it belongs to.
-    #[error("`{setting}` has no meaning without `role_arn`")]
-    NoRole {
+    #[error("`{setting}` has no meaning without `{needed}`")]
+    Alone {
         /// The setting.
         setting: &'static str,
+        /// The other.
+        needed: &'static str,
     },
     /// A value that AWS does not accept.
     #[error("`{value}` is not {expected}")]
@@ -220,12 +222,36 @@ pub enum SelectionError {
     },
 }
 
+impl SelectionError {
+    /// The same of variables, where `token` is the one that says where an OIDC token is.
+    fn of_variables(self, token: &'static str) -> Self {
+        let variable = |setting: &'static str| match setting {
+            "profile" => "ECRU_PROFILE",
+            "source" => "ECRU_SOURCE",
+            "role_arn" => "ECRU_ROLE_ARN",
+            "external_id" => "ECRU_EXTERNAL_ID",
+            "identity_token_env" => token,
+            other => other,
+        };
+        match self {
+            Self::Together { first, second } => {
+                Self::Together { first: variable(first), second: variable(second) }
+            }
+            Self::Alone { setting, needed } => {
+                Self::Alone { setting: variable(setting), needed: variable(needed) }
+            }
+            value @ Self::Value { .. } => value,
+        }
+    }
+}
+
 impl Selection {
     /// What settings mean.
     ///
     /// # Errors
     /// If they contradict each other, or a value cannot be one.
     pub fn new(settings: Settings) -> Result<Self, SelectionError> {
+        let alone = |setting| Err(SelectionError::Alone { setting, needed: "role_arn" });
         let Settings { profile, source, identity_token_env, role, chain } = settings;
         let together = |first, second| Err(SelectionError::Together { first, second });
         if profile.is_some() && source.is_some_and(|source| source != IdentitySource::Profile) {
@@ -239,7 +265,7 @@ impl Selection {
                 return together("identity_token_env", "source");
             }
             match &role {
-                None => return Err(SelectionError::NoRole { setting: "identity_token_env" }),
+                None => return alone("identity_token_env"),
                 Some(role) if role.external_id.is_some() => {
                     return together("identity_token_env", "external_id");
                 }
@@ -247,7 +273,7 @@ impl Selection {
             }
         }
         if role.is_none() && !chain.is_empty() {
-            return Err(SelectionError::NoRole { setting: "chain" });
+            return alone("chain");
         }
         check(profile.as_deref(), "the name of a profile", |text| {
             !text.is_empty() && !text.chars().any(char::is_control)
@@ -271,18 +297,24 @@ impl Selection {
         });
         let role_arn = text("ECRU_ROLE_ARN");
         let (external_id, session_name) = (text("ECRU_EXTERNAL_ID"), text("ECRU_SESSION_NAME"));
-        if role_arn.is_none() && external_id.is_some() {
-            return Err(SelectionError::NoRole { setting: "ECRU_EXTERNAL_ID" });
+        if role_arn.is_none() {
+            let settings = [("ECRU_EXTERNAL_ID", &external_id), ("ECRU_SESSION_NAME", &session_name)];
+            if let Some((setting, _)) = settings.into_iter().find(|(_, value)| value.is_some()) {
+                return Err(SelectionError::Alone { setting, needed: "ECRU_ROLE_ARN" });
+            }
         }
-        let identity_token_env = text("ECRU_IDENTITY_TOKEN_ENV")
-            .or_else(|| environment.os(TOKEN_VARIABLE).map(|_| TOKEN_VARIABLE.to_owned()));
-        Self::new(Settings {
+        let named = text("ECRU_IDENTITY_TOKEN_ENV");
+        let token = if named.is_some() { "ECRU_IDENTITY_TOKEN_ENV" } else { TOKEN_VARIABLE };
+        let identity_token_env =
+            named.or_else(|| environment.os(TOKEN_VARIABLE).map(|_| TOKEN_VARIABLE.to_owned()));
+        let selection = Self::new(Settings {
             profile: text("ECRU_PROFILE"),
             source: source.transpose()?,
             identity_token_env,
             role: role_arn.map(|role_arn| RoleSettings { role_arn, external_id, session_name }),
             chain: Vec::new(),
-        })
+        });
+        selection.map_err(|error| error.of_variables(token))
     }
 
     /// The one source of the SDK's chain that may be used.
@@ -479,13 +511,21 @@ mod tests {
         assert_eq!(selection.token_variable(), Some(TOKEN_VARIABLE));
         assert_eq!(selection.roles()[0].session_name, "ecru");
         for (variables, message) in [
-            (&[("ECRU_IDENTITY_TOKEN", "t")][..], "`identity_token_env` has no meaning without `role_arn`"),
+            (
+                &[("ECRU_IDENTITY_TOKEN", "t")][..],
+                "`ECRU_IDENTITY_TOKEN` has no meaning without `ECRU_ROLE_ARN`",
+            ),
+            (
+                &[("ECRU_IDENTITY_TOKEN_ENV", "T")],
+                "`ECRU_IDENTITY_TOKEN_ENV` has no meaning without `ECRU_ROLE_ARN`",
+            ),
             (&[("ECRU_SOURCE", "imds")], "`imds` is not a source of identities"),
             (
                 &[("ECRU_PROFILE", "a"), ("ECRU_SOURCE", "instance")],
-                "`profile` and `source` cannot be used together",
+                "`ECRU_PROFILE` and `ECRU_SOURCE` cannot be used together",
             ),
-            (&[("ECRU_EXTERNAL_ID", "ab")], "`ECRU_EXTERNAL_ID` has no meaning without `role_arn`"),
+            (&[("ECRU_EXTERNAL_ID", "ab")], "`ECRU_EXTERNAL_ID` has no meaning without `ECRU_ROLE_ARN`"),
+            (&[("ECRU_SESSION_NAME", "ab")], "`ECRU_SESSION_NAME` has no meaning without `ECRU_ROLE_ARN`"),
         ] {
             assert_eq!(from(variables).unwrap_err().to_string(), message);
         }
