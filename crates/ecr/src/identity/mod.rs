@@ -15,6 +15,7 @@ pub(crate) mod configured;
 mod machine;
 mod named;
 pub mod selection;
+mod sole_source;
 mod subject;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use sha2::{Digest, Sha256};
 pub use self::machine::MachineFiles;
 use self::named::Named;
 use self::selection::Selection;
+pub use self::sole_source::SoleSource;
 use crate::environment::Environment;
 use crate::files::{ReadError, read_limited};
 

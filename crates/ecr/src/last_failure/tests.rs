@@ -42,7 +42,10 @@ fn unidentified() -> TokenError {
         reason: "it did not answer".to_owned(),
         timed_out,
     };
-    TokenError::NoIdentity { attempts: vec![attempt("Profile", false), attempt("Ec2InstanceMetadata", true)] }
+    TokenError::NoIdentity {
+        only: None,
+        attempts: vec![attempt("Profile", false), attempt("Ec2InstanceMetadata", true)],
+    }
 }
 
 fn source(folder: &Path, answers: Vec<Result<Token, TokenError>>) -> Recorded<Fixed> {

@@ -207,13 +207,13 @@ impl Call {
     /// The credentials that the SDK's chain finds.
     async fn first_credentials(&self, sdk: &SdkConfig) -> Result<Credentials, TokenError> {
         let Some(provider) = sdk.credentials_provider() else {
-            return Err(TokenError::NoIdentity { attempts: Vec::new() });
+            return Err(TokenError::NoIdentity { only: None, attempts: Vec::new() });
         };
         self.progress.wait_for("the source of the AWS identity");
         let failure = || self.failure(None).after(self.before_metadata());
         let found = metadata::within_total(&self.progress, provider.provide_credentials()).await;
-        let found = found.ok_or_else(|| failure().of_late_metadata())?;
-        let credentials = found.map_err(|error| failure().of_identity(&error))?;
+        let found = found.ok_or_else(|| self.within(failure().of_late_metadata()))?;
+        let credentials = found.map_err(|error| self.within(failure().of_identity(&error)))?;
         match self.selection.source() {
             Some(source) if !source.has_given(features_of(&credentials)) => {
                 let profile = self.environment.get("AWS_PROFILE").unwrap_or("default");
@@ -231,6 +231,17 @@ impl Call {
         let attempt =
             |(source, reason)| Attempt { source: sdk_name(source).to_owned(), reason, timed_out: false };
         tried.map(attempt).collect()
+    }
+
+    /// The failure without the sources that the selection does not let be used.
+    fn within(&self, error: TokenError) -> TokenError {
+        match (error, self.selection.sole_source(&self.environment)) {
+            (TokenError::NoIdentity { mut attempts, .. }, Some(only)) => {
+                attempts.retain(|attempt| only.is(&attempt.source));
+                TokenError::NoIdentity { only: Some(only), attempts }
+            }
+            (error, _) => error,
+        }
     }
 
     pub(super) fn failure(&self, credentials: Option<&Credentials>) -> Failure {

@@ -100,7 +100,10 @@ impl Failure {
 
     fn of_metadata(&self, reason: String) -> TokenError {
         let metadata = self.attempt_of(METADATA_SOURCE, reason);
-        TokenError::NoIdentity { attempts: self.before_metadata.iter().cloned().chain([metadata]).collect() }
+        TokenError::NoIdentity {
+            only: None,
+            attempts: self.before_metadata.iter().cloned().chain([metadata]).collect(),
+        }
     }
 
     /// The same, with one more secret not to be shown.
@@ -119,7 +122,7 @@ impl Failure {
         if let Some(chain) = find::<ProviderChainError<CredentialsError>>(error) {
             let attempts =
                 chain.attempts().iter().map(|attempt| self.attempt(attempt.name(), attempt.error()));
-            return TokenError::NoIdentity { attempts: attempts.collect() };
+            return TokenError::NoIdentity { only: None, attempts: attempts.collect() };
         }
         // The calls to STS that the SDK makes by itself, for a role of a profile or a web identity.
         if let Some(error) = find::<SdkError<AssumeRoleError, HttpResponse>>(error) {

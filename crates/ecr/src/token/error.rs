@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::FailureKind;
 use crate::config::PolicyError;
+use crate::identity::SoleSource;
 
 /// The reason of an instance without a role, and the hint's sign.
 pub(crate) const NO_ROLE: &str = "this instance has no role";
@@ -22,8 +23,10 @@ pub(crate) const METADATA_OFF: &str = "the instance metadata service is switched
 #[non_exhaustive]
 pub enum TokenError {
     /// No source of the chain had any credentials.
-    #[error("no AWS identity was found{}", Attempts(.attempts))]
+    #[error("no AWS identity was found{}{}", Only(.only.as_ref()), Attempts(.attempts))]
     NoIdentity {
+        /// The one source that may be used, where there is but one.
+        only: Option<SoleSource>,
         /// The sources that were tried, in their order.
         attempts: Vec<Attempt>,
     },
@@ -175,7 +178,7 @@ impl TokenError {
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
         match self {
-            Self::NoIdentity { attempts } => attempts,
+            Self::NoIdentity { attempts, .. } => attempts,
             _ => &[],
         }
     }
@@ -226,6 +229,7 @@ impl TokenError {
                 "switch it on with `aws ec2 modify-instance-metadata-options --http-endpoint enabled --instance-id ID`, \
                  or give this process another identity"
             }
+            Self::NoIdentity { only: Some(only), .. } => return Some(only.hint()),
             Self::NoIdentity { .. } => {
                 "give the process that runs this helper an identity: an instance or task role, AWS_PROFILE, \
                  AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY"
@@ -302,6 +306,15 @@ impl Attempt {
     }
 }
 
+/// The one source that may be used.
+struct Only<'a>(Option<&'a SoleSource>);
+
+impl fmt::Display for Only<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |only| write!(formatter, ", and only {only} may be used"))
+    }
+}
+
 /// The attempts in parentheses.
 struct Attempts<'a>(&'a [Attempt]);
 
@@ -360,15 +373,19 @@ mod tests {
     #[test]
     fn a_missing_identity_lists_what_was_tried() {
         let error = TokenError::NoIdentity {
+            only: None,
             attempts: vec![attempt("Environment", "not set", false), attempt("Profile", "no file", false)],
         };
         assert_eq!(error.to_string(), "no AWS identity was found (Environment: not set; Profile: no file)");
-        assert_eq!(TokenError::NoIdentity { attempts: vec![] }.to_string(), "no AWS identity was found");
+        assert_eq!(
+            TokenError::NoIdentity { only: None, attempts: vec![] }.to_string(),
+            "no AWS identity was found"
+        );
     }
 
     #[test]
     fn a_silent_metadata_service_has_a_hint_of_its_own() {
-        let hint = |attempts| TokenError::NoIdentity { attempts }.hint().unwrap();
+        let hint = |attempts| TokenError::NoIdentity { only: None, attempts }.hint().unwrap();
         assert!(hint(vec![attempt("Ec2InstanceMetadata", "silent", true)]).contains("hop limit"));
         assert!(!hint(vec![attempt("Ec2InstanceMetadata", "no role", false)]).contains("hop limit"));
     }

@@ -91,6 +91,6 @@ impl TokenSource for Fixed {
             asked.push(registry.clone());
         }
         let answer = self.answers.lock().ok().and_then(|mut answers| answers.pop());
-        answer.unwrap_or(Err(TokenError::NoIdentity { attempts: Vec::new() }))
+        answer.unwrap_or(Err(TokenError::NoIdentity { only: None, attempts: Vec::new() }))
     }
 }

@@ -34,6 +34,11 @@ const MESSAGES: &[Message] = &[
         words(&stage)
     }),
     ("no AWS identity was found (…)", || words(&Stage::new())),
+    ("no AWS identity was found, and only … may be used (…)", || {
+        let mut stage = Stage::new();
+        stage.set_keys().set("ECRU_PROFILE", "missing");
+        words(&stage)
+    }),
     ("…, which should hold the identity token, is not set", || {
         let mut stage = Stage::new();
         stage.set("ECRU_IDENTITY_TOKEN_ENV", "GITLAB_OIDC_TOKEN").set("ECRU_ROLE_ARN", ROLE);

@@ -144,6 +144,48 @@ fn what_the_machine_lacks() {
     assert_eq!(record["chosen_by"], "the ECRU_ variables");
 }
 
+/// Keys are there, and what chose the identity does not let them be used.
+#[test]
+fn a_source_that_alone_may_be_used_and_has_nothing() {
+    for (source, words, hint, name) in [
+        ("container", "the container's credentials endpoint", "task or pod a role", "EcsContainer"),
+        ("instance", "the instance's metadata service", "attach an instance profile", "Ec2InstanceMetadata"),
+        ("web-identity", "the web identity token file", "AWS_WEB_IDENTITY_TOKEN_FILE", "WebIdentityToken"),
+        ("profile", "the profile `default`", "the profile `default` credentials", "Profile"),
+    ] {
+        let mut stage = Stage::new();
+        stage.set_keys().set("ECRU_SOURCE", source);
+        let said = format!("no AWS identity was found, and only {words} may be used ({name}: ");
+        let record = assert_kind(&stage, "no-identity", &said, hint);
+        let stderr = stage.get(FRANKFURT).stderr;
+        assert!(stderr.contains(", with the identity chosen by the ECRU_ variables: "), "{stderr}");
+        assert!(!stderr.contains("Environment") && !stderr.contains("set AWS_ACCESS_KEY_ID"), "{stderr}");
+        assert_eq!(record["attempts"].as_array().unwrap().len(), 1, "{record}");
+    }
+    let mut stage = Stage::new();
+    stage.set_keys();
+    stage.write(".config/ecru/config.toml", "[[registry]]\nmatch = '*'\nprofile = 'team-a'\n");
+    let said = "no AWS identity was found, and only the profile `team-a` may be used (Profile: ";
+    assert_kind(&stage, "no-identity", said, "give the profile `team-a` credentials");
+    assert!(stage.get(FRANKFURT).stderr.contains(", with the identity chosen by the rule `*`: "));
+}
+
+#[test]
+fn what_is_wrong_before_aws_is_asked() {
+    let mut stage = Stage::new();
+    stage.set("ECRU_SESSION_NAME", "ci");
+    let run = stage.get(FRANKFURT);
+    assert!(
+        run.not_found().contains("`ECRU_SESSION_NAME` has no meaning without `ECRU_ROLE_ARN`"),
+        "{run:?}"
+    );
+    assert_eq!(records(&stage)[0]["kind"], "configuration");
+
+    let stage = Stage::new();
+    stage.write(".config/ecru/config.toml", "registrys = []\n");
+    assert_kind(&stage, "configuration", "unknown field `registrys`", "mend line 1");
+}
+
 /// An answer of the metadata service that travels one hop too few never arrives.
 #[test]
 fn an_instance_that_is_too_many_hops_away() {
