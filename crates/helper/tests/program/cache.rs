@@ -124,7 +124,7 @@ fn a_poisoned_entry_is_told_and_replaced() {
     std::fs::set_permissions(&entry, std::fs::Permissions::from_mode(0o666)).unwrap();
     let run = stage.get(FRANKFURT);
     assert_eq!(run.secret(), PASSWORD);
-    assert!(run.stderr.contains("other users have access to this folder"), "{run:?}");
+    assert!(run.stderr.contains("other users have access to it"), "{run:?}");
     assert_eq!(stage.get(FRANKFURT).stderr, "");
     assert_eq!(aws.count(), 2);
 }
