@@ -10,7 +10,7 @@ use ecru_ecr::deadlines::Deadlines;
 use ecru_ecr::environment::Environment;
 use ecru_ecr::last_failure::LastFailure;
 use ecru_ecr::registry::{Address, Registry};
-use ecru_ecr::token::TokenError;
+use ecru_ecr::token::{FailureKind, TokenError};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -66,7 +66,13 @@ impl EcrAccess {
         if let Err(error) = self.config.permit(&registry) {
             if let Some(failures) = self.access().failures() {
                 // Whether it is kept makes no difference to the answer.
-                let _ = failures.keep(&LastFailure::of_policy(&registry, &error, system_time()));
+                let _ = failures.keep(&LastFailure::without_call(
+                    &registry,
+                    FailureKind::Policy,
+                    error.to_string(),
+                    error.hint(),
+                    system_time(),
+                ));
             }
             return Err(CommandError::from_error(exit_code::FORBIDDEN, &error).maybe_hint(error.hint()));
         }
