@@ -198,3 +198,72 @@ fn without_a_unit() {
     assert_eq!(code, 5, "{text}");
     assert!(text.contains("gone with it"), "{text}");
 }
+
+#[test]
+fn a_unit_that_starts_a_script_is_not_guessed_at() {
+    let unit = "[Service]\nExecStart=/usr/local/bin/start-runner.sh\n";
+    let mut files = vec![("/etc/systemd/system/gitlab-runner.service", unit), ("/srv/runner/.keep", "")];
+    let machine = Machine::with(&files);
+    let before = machine.everything();
+    let (code, text) = machine.setup(&["--registry", FIRST, "--yes"]);
+    assert_eq!(code, 94, "{text}");
+    assert!(text.contains("--home DIR --config FILE"), "{text}");
+    assert_eq!(machine.everything(), before);
+
+    files.extend([
+        ("/proc/9/comm", "gitlab-runner\n"),
+        ("/proc/9/cmdline", "gitlab-runner\0run\0--config\0/srv/runner/c.toml\0"),
+        ("/proc/9/environ", "HOME=/srv/runner\0PATH=/usr/bin\0"),
+        ("/proc/9/status", "Uid:\t0\t0\t0\t0\n"),
+    ]);
+    let machine = Machine::with(&files);
+    let (code, text) = machine.setup(&["--registry", FIRST, "--yes"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(machine.path("/srv/runner/.docker/config.json").exists());
+    assert!(machine.path("/usr/bin/docker-credential-ecr-login").exists());
+    assert!(!machine.path("/root/.docker").exists());
+}
+
+#[test]
+fn hints_name_what_the_service_has() {
+    let unit = "[Service]\nEnvironment=PATH=/opt/bin ID=%b\nExecStart=/usr/bin/gitlab-runner run\n";
+    let machine = Machine::with(&[("/etc/systemd/system/gitlab-runner.service", unit)]);
+    let (_, text) = machine.setup(&["--registry", FIRST, "--yes"]);
+    let folder = machine.path("/opt/bin");
+    assert!(text.contains(&format!("hint: mkdir -p -m 0755 {}\n", folder.display())), "{text}");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).expect("a mode");
+    let (_, text) = machine.setup(&["--registry", FIRST, "--yes"]);
+    assert!(text.contains(&format!("&& chmod go-w {}\n", folder.display())), "{text}");
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    assert_eq!(machine.setup(&["--registry", FIRST, "--yes"]).0, 0);
+}
+
+#[test]
+fn a_runner_s_process_in_a_container_is_one_of_a_container() {
+    let machine = Machine::with(&[
+        ("/.dockerenv", ""),
+        ("/proc/42/comm", "gitlab-runner\n"),
+        ("/proc/42/cmdline", "gitlab-runner\0run\0"),
+        ("/proc/42/environ", "PATH=/usr/local/bin\0HOME=/root\0"),
+        ("/proc/42/status", "Uid:\t0\t0\t0\t0\n"),
+    ]);
+    let (code, text) = machine.setup(&["--registry", FIRST]);
+    assert_eq!(code, 5, "{text}");
+    assert!(text.contains("a process in a container") && text.contains("gone with it"), "{text}");
+}
+
+#[test]
+fn a_link_is_read_where_it_is_followed_to() {
+    let machine = Machine::with(&[
+        ("/etc/systemd/system/gitlab-runner.service", UNIT),
+        ("/srv/docker/config.json", "{\"psFormat\":\"x\"}\n"),
+    ]);
+    std::fs::create_dir_all(machine.path("/root/.docker")).expect("a folder");
+    std::os::unix::fs::symlink("/srv/docker/config.json", machine.path("/root/.docker/config.json"))
+        .expect("a link");
+    let (code, text) = machine.setup(&["--registry", FIRST, "--yes"]);
+    assert_eq!(code, 0, "{text}");
+    let config = std::fs::read_to_string(machine.path("/srv/docker/config.json")).expect("a file");
+    assert!(config.contains("psFormat") && config.contains("ecr-login"), "{config}");
+}

@@ -25,9 +25,6 @@ const ENGINE_UNITS: [&str; 3] = [
     "/lib/systemd/system/docker.service",
 ];
 
-/// Files that a container has (Docker and Podman make them).
-const CONTAINER_MARKERS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
-
 /// The contexts that were asked for, else those that the machine is; possibly none.
 #[must_use]
 pub fn known(surroundings: &Surroundings) -> Vec<Known> {
@@ -83,7 +80,7 @@ fn runner(surroundings: &Surroundings) -> Option<Vec<String>> {
 
 fn job_host(surroundings: &Surroundings) -> Option<String> {
     let is_there = |path: &&&str| surroundings.place_of(Path::new(path)).exists();
-    if CONTAINER_MARKERS.iter().any(|marker| is_there(&marker)) {
+    if service::container::marker(&surroundings.root).is_some() {
         return None;
     }
     let socket = ENGINE_SOCKETS.iter().find(is_there).map(|path| format!("{path} exists: a Docker engine"));

@@ -14,6 +14,18 @@ use crate::report::Context;
 use crate::service::below;
 use crate::shell::shell_word;
 
+/// Variables with paths of files that AWS's SDK or ecru reads.
+pub(crate) const PATH_VARIABLES: [&str; 5] = [
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CA_BUNDLE",
+    ecru_ecr::config::FILE_VARIABLE,
+];
+
+/// Variables with folders of a user.
+const FOLDER_VARIABLES: [&str; 4] = ["HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"];
+
 /// The machine, this process, and what a person asked for.
 #[derive(Debug, Clone)]
 pub struct Surroundings {
@@ -126,6 +138,37 @@ impl Surroundings {
     #[must_use]
     pub fn is_this_machine(&self) -> bool {
         self.root == Path::new("/")
+    }
+
+    /// Where an absolute path is that this process was given: in its machine's root, unless it was written so already.
+    #[must_use]
+    pub fn place_of_own(&self, path: &Path) -> PathBuf {
+        if path.starts_with(&self.root) { path.to_owned() } else { self.place_of(path) }
+    }
+
+    /// This process's environment, whose paths are places of this machine.
+    #[must_use]
+    pub fn own_environment(&self) -> Environment {
+        if self.is_this_machine() {
+            return self.environment.clone();
+        }
+        let mut variables = self.environment.of_child();
+        for (name, value) in &mut variables {
+            match name.to_str() {
+                Some("PATH") => {
+                    let folders = std::env::split_paths(&value);
+                    let folders = folders
+                        .filter(|folder| folder.is_absolute())
+                        .map(|folder| self.place_of_own(&folder));
+                    *value = std::env::join_paths(folders).unwrap_or_default();
+                }
+                Some(name) if PATH_VARIABLES.contains(&name) || FOLDER_VARIABLES.contains(&name) => {
+                    *value = self.place_of_own(Path::new(value)).into();
+                }
+                _ => {}
+            }
+        }
+        Environment::from_map(variables)
     }
 
     /// The variables that are text, for what looks for the service.

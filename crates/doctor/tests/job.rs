@@ -63,7 +63,7 @@ impl Job {
     }
 
     fn root(&self) -> PathBuf {
-        self.sandbox.root().join("root")
+        self.sandbox.root().to_owned()
     }
 
     async fn checks(&self) -> Vec<Check> {

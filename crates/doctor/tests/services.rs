@@ -3,9 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use ecru_doctor::service::{Kind, Orchestrator, Service, ServiceError, Surroundings, found};
+use ecru_doctor::service::{Kind, Orchestrator, Service, ServiceError, Surroundings, Trouble, chosen, found};
 use tempfile::TempDir;
 
 const UNIT: &str = "[Unit]\nDescription=GitLab Runner\n\n[Service]\nExecStart=/usr/bin/gitlab-runner \"run\" \
@@ -29,6 +30,23 @@ impl Root {
         let variables: BTreeMap<String, String> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         found(&Surroundings { root: self.0.path(), variables: &variables, uid: 0 })
+    }
+
+    /// With `--home` and `--config`.
+    fn chosen(&self, home: &str, config: Option<&str>) -> Result<Service, ServiceError> {
+        let variables = BTreeMap::new();
+        let surroundings = Surroundings { root: self.path(), variables: &variables, uid: 0 };
+        chosen(&surroundings, Some(Path::new(home)), config.map(Path::new))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn link(&self, link: &str, target: impl AsRef<Path>) {
+        let link = self.path().join(link.trim_start_matches('/'));
+        std::fs::create_dir_all(link.parent().unwrap()).unwrap();
+        symlink(target, link).unwrap();
     }
 
     fn service(&self) -> Service {
@@ -93,12 +111,13 @@ fn environment_files_and_the_manager_s_defaults_count() {
 
 #[test]
 fn what_only_systemd_knows_is_not_guessed() {
-    let unit = "[Service]\nEnvironment=HOME=%S/runner\n";
+    let unit = "[Service]\nEnvironment=HOME=%b/runner\nExecStart=/bin/gitlab-runner run\n";
     let root = Root::with(&[("/etc/systemd/system/gitlab-runner.service", unit)]);
     assert!(matches!(root.service_with(&[]), Err(ServiceError::Specifier { .. })));
     let root = Root::with(&[("/etc/systemd/system/gitlab-runner.service", "")]);
     assert!(matches!(root.service_with(&[]), Err(ServiceError::Masked { .. })));
-    let root = Root::with(&[("/etc/systemd/system/gitlab-runner.service", "[Service]\nUser=missing\n")]);
+    let unit = "[Service]\nUser=missing\nExecStart=/bin/gitlab-runner run\n";
+    let root = Root::with(&[("/etc/systemd/system/gitlab-runner.service", unit)]);
     assert!(matches!(root.service_with(&[]), Err(ServiceError::NoUser { .. })));
 }
 
@@ -112,7 +131,7 @@ fn without_a_unit_the_process_is_found() {
         ("/proc/42/status", "Name:\tgitlab-runner\nUid:\t998\t998\t998\t998\n"),
     ])
     .service();
-    assert_eq!((service.uid, service.user.as_str(), service.kind), (998, "ci", Kind::Process));
+    assert_eq!((service.uid, service.user.as_str(), service.kind), (998, "ci", Kind::Process(None)));
     assert_eq!((service.home, service.path), (PathBuf::from("/home/gitlab-runner"), folders(&["/bin"])));
     assert_eq!(service.config, Path::new("/c/config.toml"));
 }
@@ -135,4 +154,139 @@ fn a_container_shares_its_environment() {
 fn where_there_is_nothing_nothing_is_guessed() {
     let variables = [("PATH", "/usr/bin"), ("HOME", "/home/x")];
     assert!(matches!(Root::with(&[]).service_with(&variables), Err(ServiceError::NotFound)));
+}
+
+const WRAPPED: (&str, &str) =
+    ("/etc/systemd/system/gitlab-runner.service", "[Service]\nExecStart=/usr/local/bin/start-runner.sh\n");
+const PROCESS: [(&str, &str); 4] = [
+    ("/proc/9/comm", "gitlab-runner\n"),
+    ("/proc/9/cmdline", "gitlab-runner\0run\0--config\0/srv/runner/c.toml\0"),
+    ("/proc/9/environ", "HOME=/srv/runner\0PATH=/opt/r:/usr/bin\0AWS_PROFILE=ci\0"),
+    ("/proc/9/status", "Uid:\t0\t0\t0\t0\n"),
+];
+
+#[test]
+fn of_a_unit_that_starts_a_script_what_runs_counts() {
+    let service = Root::with(&[&[WRAPPED][..], &PROCESS].concat()).service();
+    assert_eq!((service.kind, service.home.as_path()), (Kind::Systemd, Path::new("/srv/runner")));
+    assert_eq!(service.path, folders(&["/opt/r", "/usr/bin"]));
+    assert_eq!(service.config, Path::new("/srv/runner/c.toml"));
+    assert_eq!(service.variables.get("AWS_PROFILE"), Some("ci"));
+    assert!(service.evidence.iter().any(|line| line.contains("start-runner.sh")), "{:?}", service.evidence);
+}
+
+#[test]
+fn of_a_unit_that_starts_a_script_nothing_is_guessed() {
+    let foreign = ("/proc/9/cgroup", "0::/system.slice/docker-1.scope\n");
+    for files in [vec![WRAPPED], [&[WRAPPED, foreign][..], &PROCESS].concat()] {
+        let root = Root::with(&files);
+        let error = root.service_with(&[]).unwrap_err();
+        assert!(matches!(error, ServiceError::Wrapper { .. }), "{error}");
+        assert!(matches!(root.chosen("/etc", None), Err(ServiceError::Wrapper { .. })));
+        let service = root.chosen("/etc", Some("/c.toml")).unwrap();
+        assert_eq!((service.home, service.config), (PathBuf::from("/etc"), PathBuf::from("/c.toml")));
+    }
+    for start in ["/bin/sh -c \"exec gitlab-runner run --config=/srv/c.toml\"", "/usr/bin/gitlab-runner run"]
+    {
+        let unit = format!("[Service]\nExecStart={start}\n");
+        let script = ("/usr/bin/gitlab-runner", "#!/bin/sh\nHOME=/x exec real run\n");
+        let root = Root::with(&[("/etc/systemd/system/gitlab-runner.service", &unit), script]);
+        assert!(matches!(root.service_with(&[]), Err(ServiceError::Wrapper { .. })), "{start}");
+    }
+}
+
+#[test]
+fn env_before_the_program_counts() {
+    let unit = "[Service]\nEnvironment=C=/srv/c.toml\nExecStart=/usr/bin/env HOME=/srv/runner PATH=/opt/r gitlab-runner run --config ${C}\n";
+    let service = Root::with(&[("/etc/systemd/system/gitlab-runner.service", unit)]).service();
+    assert_eq!((service.home, service.path), (PathBuf::from("/srv/runner"), folders(&["/opt/r"])));
+    assert_eq!(service.config, Path::new("/srv/c.toml"));
+}
+
+#[test]
+fn what_runs_otherwise_than_its_unit_says_is_told() {
+    let unit = ("/etc/systemd/system/gitlab-runner.service", UNIT);
+    let of_unit = ("/proc/9/cgroup", "0::/system.slice/gitlab-runner.service\n");
+    let service = Root::with(&[&[unit, of_unit][..], &PROCESS].concat()).service();
+    assert_eq!(service.home, Path::new("/root"), "the unit counts for the next start");
+    let what = ["HOME", "PATH", "the configuration", "AWS_PROFILE"].map(str::to_owned).to_vec();
+    assert_eq!(service.troubles, [Trouble::Differs { number: 9, what }]);
+
+    let merged = ("/proc/9/environ", "HOME=/root\0PATH=/usr/local/bin:/usr/bin\0");
+    let same = ("/proc/9/cmdline", "gitlab-runner\0run\0");
+    let service = Root::with(&[&[unit, of_unit][..], &PROCESS, &[merged, same]].concat()).service();
+    assert_eq!(service.troubles, [], "systemd's own PATH depends on how it was built");
+
+    let of_another = ("/proc/9/cgroup", "0::/system.slice/docker-1.scope\n");
+    let service = Root::with(&[&[unit, of_another][..], &PROCESS].concat()).service();
+    assert_eq!(service.troubles, [], "the process of a container is none of the unit's");
+}
+
+#[test]
+fn specifiers_matter_only_where_the_value_does() {
+    let file = |line: &str| format!("[Service]\n{line}\nExecStart=/bin/gitlab-runner run\n");
+    let root = |line: &str| Root::with(&[("/etc/systemd/system/gitlab-runner.service", &file(line))]);
+    let service = root("Environment=ID=%b AWS_PROFILE=%p\"").service();
+    assert_eq!(
+        (service.variables.get("ID"), service.variables.get("AWS_PROFILE")),
+        (None, Some("gitlab-runner"))
+    );
+    assert!(service.evidence.iter().any(|line| line.starts_with("ID is left out")), "{:?}", service.evidence);
+    assert_eq!(root("Environment=HOME=%S/runner").service().home, Path::new("/var/lib/runner"));
+    for line in ["Environment=HOME=%b", "User=%b", "User=missing"] {
+        let root = root(line);
+        assert!(root.service_with(&[]).is_err(), "{line}");
+        assert_eq!(root.chosen("/etc", None).unwrap().home, Path::new("/etc"), "{line}");
+    }
+    let error = root("Environment=PATH=%b").chosen("/etc", None).unwrap_err();
+    assert!(!error.hint().unwrap().contains("--home"), "{error}");
+}
+
+#[test]
+fn environment_files_can_be_many_or_missing() {
+    let unit = "[Service]\nEnvironmentFile=/etc/env.d/*.env\nEnvironmentFile=-/none\nEnvironmentFile=/gone\nExecStart=/bin/gitlab-runner run\n";
+    let unit = ("/etc/systemd/system/gitlab-runner.service", unit);
+    let service = Root::with(&[
+        unit,
+        ("/etc/env.d/1.env", "HOME=/one\n"),
+        ("/etc/env.d/2.env", "HOME=/two\n"),
+        ("/etc/env.d/3.conf", "HOME=/three\n"),
+        ("/etc/systemd/system.conf.d/a.conf", "[Manager]\nDefaultEnvironment=AWS_REGION=a\n"),
+    ])
+    .service();
+    assert_eq!((service.home.as_path(), service.variables.get("AWS_REGION")), (Path::new("/two"), Some("a")));
+    let gone = Trouble::MissingFile { file: "/gone".to_owned(), unit: PathBuf::from(unit.0) };
+    assert_eq!(service.troubles, [gone]);
+}
+
+#[test]
+fn links_are_followed_below_the_root() {
+    let root = Root::with(&[(
+        "/opt/units/runner.service",
+        "[Service]\nUser=ci\nExecStart=/bin/gitlab-runner run\n",
+    )]);
+    root.link("/etc/systemd/system/gitlab-runner.service", "/opt/units/runner.service");
+    root.link("/etc/systemd/system/gitlab-runner.service.d/x.conf", "/dev/null");
+    assert_eq!(root.service().user, "ci");
+
+    let root = Root::with(&[]);
+    root.link("/etc/systemd/system/gitlab-runner.service", "/opt/units/none.service");
+    assert!(matches!(root.service_with(&[]), Err(ServiceError::Unreadable { .. })));
+    let root = Root::with(&[]);
+    root.link("/etc/systemd/system/gitlab-runner.service", "/dev/null");
+    assert!(matches!(root.service_with(&[]), Err(ServiceError::Masked { .. })));
+}
+
+#[test]
+fn a_process_in_a_container_is_known_as_one() {
+    let root = Root::with(&PROCESS);
+    root.link("/proc/9/root", root.path());
+    assert_eq!(root.service().kind, Kind::Process(None));
+    std::fs::write(root.path().join(".dockerenv"), "").unwrap();
+    assert_eq!(root.service().kind, Kind::Process(Some(Orchestrator::Unknown)), "together with this command");
+
+    let (root, other) = (Root::with(&PROCESS), Root::with(&[]));
+    root.link("/proc/9/root", other.path());
+    let error = root.service_with(&[]).unwrap_err();
+    assert!(error.hint().unwrap().contains("--root /proc/9/root"), "{error}");
 }

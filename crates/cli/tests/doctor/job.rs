@@ -107,3 +107,25 @@ async fn a_login_of_yesterday_is_the_cause() {
     job.log_in(4_000_000_000);
     assert_eq!(failures(&job.diagnosis()), Vec::<String>::new());
 }
+
+/// Paths as a job has them are those of the root, too, and nothing of this machine counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_root_is_that_of_the_job() {
+    let job = Job::with_helper().await;
+    let root = job.machine.root().display().to_string();
+    let look = |path: &str| {
+        let variables =
+            [("PATH", path), ("HOME", "/root")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let arguments = ["doctor", "--root", &root, "--context", "job", "--no-exec", "--format", "json"];
+        let said = job.machine.ecru(&arguments, &variables);
+        let diagnosis: Value = serde_json::from_str(&said.stdout).expect("JSON");
+        failures(&diagnosis)
+    };
+    let missing = |failures: &[String]| failures.iter().any(|id| id == "job.helper.found");
+    assert!(!missing(&look("/bin")), "{:?}", look("/bin"));
+    let of_this_machine = tempfile::tempdir().expect("a folder");
+    let helper = of_this_machine.path().join("docker-credential-ecr-login");
+    std::fs::copy("/bin/true", &helper).expect("a program");
+    let path = of_this_machine.path().display().to_string();
+    assert!(missing(&look(&path)), "{:?}", look(&path));
+}

@@ -3,20 +3,29 @@
 //! What systemd is told counts before what is running, because it holds for the next start as well. Everything is read
 //! below a root folder, so that an image, or a test, can be looked at from outside; no other program is asked.
 
+mod command_line;
+pub(crate) mod container;
+mod environment_file;
+mod error;
 mod passwd;
 mod process;
+mod specifiers;
 mod systemd;
+mod unit_files;
 mod variables;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+pub use container::Orchestrator;
+pub use error::{ServiceError, Trouble};
 use passwd::Users;
 pub use variables::Variables;
 
+pub use crate::files::below;
 use crate::files::read_limited;
 
 /// The name of the service, of its program and of its process.
@@ -24,10 +33,6 @@ pub const NAME: &str = "gitlab-runner";
 
 /// The longest unit, environment or account file that is read, in bytes.
 const MAX_FILE_BYTES: usize = 1024 * 1024;
-
-/// The variables of a container by which ECS and Kubernetes are recognised.
-const ECS_VARIABLE: &str = "ECS_CONTAINER_METADATA_URI_V4";
-const KUBERNETES_VARIABLE: &str = "KUBERNETES_SERVICE_HOST";
 
 /// The service as it starts, or as it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +55,27 @@ pub struct Service {
     pub kind: Kind,
     /// What was read to know it, for people.
     pub evidence: Vec<String>,
+    /// What is wrong with it.
+    pub troubles: Vec<Trouble>,
+}
+
+impl Service {
+    /// In what `other` is another service, as far as it matters for pulls.
+    fn differences(&self, other: &Self) -> Vec<String> {
+        let fixed = [
+            ("the user", self.uid != other.uid),
+            ("HOME", self.home != other.home),
+            ("PATH", self.path != other.path && !is_a_default(&self.path, &other.path)),
+            ("the configuration", self.config != other.config),
+        ];
+        let fixed = fixed.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what.to_owned());
+        let names: BTreeSet<&str> = self.variables.names().chain(other.variables.names()).collect();
+        let counts = |name: &&str| {
+            let counts = name.starts_with("AWS_") || name.starts_with("ECRU_");
+            counts && self.variables.get(name) != other.variables.get(name)
+        };
+        fixed.chain(names.into_iter().filter(counts).map(str::to_owned)).collect()
+    }
 }
 
 /// How the runner is started.
@@ -57,89 +83,28 @@ pub struct Service {
 pub enum Kind {
     /// By a unit of systemd.
     Systemd,
-    /// By something else; its process was found.
-    Process,
+    /// By something else, possibly in a container; its process was found.
+    Process(Option<Orchestrator>),
     /// In this container, whose environment it shares.
     Container(Orchestrator),
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Systemd => "a unit of systemd",
-            Self::Process => "a process",
-            Self::Container(Orchestrator::Ecs) => "a container of an ECS task",
-            Self::Container(Orchestrator::Kubernetes) => "a container of a pod",
-            Self::Container(Orchestrator::Unknown) => "a container",
-        })
+impl Kind {
+    /// Whether it is in a container, which takes with it what is changed in it.
+    #[must_use]
+    pub fn is_in_container(self) -> bool {
+        matches!(self, Self::Process(Some(_)) | Self::Container(_))
     }
 }
 
-/// Who made a container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Orchestrator {
-    /// Amazon ECS.
-    Ecs,
-    /// Kubernetes.
-    Kubernetes,
-    /// Docker, Podman or another.
-    Unknown,
-}
-
-/// Why the service is not known.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ServiceError {
-    /// There is neither a unit nor a process.
-    #[error("no {NAME} service was found: neither a unit of systemd nor a process, and this is no container")]
-    NotFound,
-    /// The unit is masked, so that nothing starts it.
-    #[error("`{}` is masked: systemd does not start it", path.display())]
-    Masked {
-        /// The unit.
-        path: PathBuf,
-    },
-    /// A value needs systemd to be understood.
-    #[error("`{setting}` in `{}` has a specifier that is not known here", path.display())]
-    Specifier {
-        /// The setting.
-        setting: String,
-        /// The file.
-        path: PathBuf,
-    },
-    /// A file cannot be read.
-    #[error("cannot read `{}`: {reason}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        reason: String,
-    },
-    /// The user has no entry among the machine's accounts.
-    #[error("the user `{user}` of the {NAME} service is not in /etc/passwd")]
-    NoUser {
-        /// The user.
-        user: String,
-    },
-    /// The process has no `PATH`.
-    #[error("the {NAME} service has no PATH with absolute folders")]
-    NoPath,
-}
-
-impl ServiceError {
-    /// What a person can do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        let text = match self {
-            Self::NotFound => {
-                "run this where gitlab-runner runs, or name the folder of its user with --home DIR"
-            }
-            Self::Masked { .. } => "systemctl unmask gitlab-runner",
-            Self::Specifier { .. } | Self::NoUser { .. } => "name the folder of its user with --home DIR",
-            Self::Unreadable { .. } => "run this as root",
-            Self::NoPath => "set PATH in the service's environment",
-        };
-        Some(text.to_owned())
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Systemd => f.write_str("a unit of systemd"),
+            Self::Process(None) => f.write_str("a process"),
+            Self::Process(Some(orchestrator)) => write!(f, "a process in {}", orchestrator.container()),
+            Self::Container(orchestrator) => f.write_str(orchestrator.container()),
+        }
     }
 }
 
@@ -159,14 +124,7 @@ pub struct Surroundings<'a> {
 /// # Errors
 /// If there is none, or one that cannot be told.
 pub fn found(surroundings: &Surroundings<'_>) -> Result<Service, ServiceError> {
-    let users = Users::read(surroundings.root)?;
-    if let Some(service) = systemd::service(surroundings.root, &users)? {
-        return Ok(service);
-    }
-    if let Some(service) = process::service(surroundings.root, &users)? {
-        return Ok(service);
-    }
-    this_container(surroundings, &users)
+    chosen(surroundings, None, None)
 }
 
 /// The service below a root, with what a person says of it instead of what was found. One that was not found is that of
@@ -179,47 +137,15 @@ pub fn chosen(
     home: Option<&Path>,
     config: Option<&Path>,
 ) -> Result<Service, ServiceError> {
-    let mut service = match (found(surroundings), home) {
-        (Err(ServiceError::NotFound), Some(home)) => of_home(home, surroundings)?,
-        (found, _) => found?,
-    };
-    if let Some(home) = home {
-        service.variables.set("HOME", &home.display().to_string());
-        home.clone_into(&mut service.home);
+    let root = surroundings.root;
+    let search = Search { root, users: Users::read(root)?, home, config };
+    if let Some(service) = systemd::service(&search)? {
+        return Ok(service);
     }
-    if let Some(config) = config {
-        config.clone_into(&mut service.config);
+    if let Some(service) = process::service(&search)? {
+        return Ok(service);
     }
-    Ok(service)
-}
-
-fn of_home(home: &Path, surroundings: &Surroundings<'_>) -> Result<Service, ServiceError> {
-    let metadata = below(surroundings.root, home)
-        .metadata()
-        .map_err(|error| ServiceError::Unreadable { path: home.to_owned(), reason: error.to_string() })?;
-    let users = Users::read(surroundings.root)?;
-    let mut variables = surroundings.variables.clone();
-    variables.insert("HOME".to_owned(), home.display().to_string());
-    let evidence = vec!["the home directory that was given; PATH is that of this command".to_owned()];
-    of_environment(metadata.uid(), &variables, &users, None, Kind::Process, evidence)
-}
-
-fn this_container(surroundings: &Surroundings<'_>, users: &Users) -> Result<Service, ServiceError> {
-    let variables = surroundings.variables;
-    let marker = ["/.dockerenv", "/run/.containerenv"]
-        .into_iter()
-        .find(|marker| below(surroundings.root, Path::new(marker)).exists());
-    let (orchestrator, evidence) = if variables.contains_key(ECS_VARIABLE) {
-        (Orchestrator::Ecs, format!("{ECS_VARIABLE} is set: this is a container of an ECS task"))
-    } else if variables.contains_key(KUBERNETES_VARIABLE) {
-        (Orchestrator::Kubernetes, format!("{KUBERNETES_VARIABLE} is set: this is a container of a pod"))
-    } else if let Some(marker) = marker {
-        (Orchestrator::Unknown, format!("{marker} exists: this is a container"))
-    } else {
-        return Err(ServiceError::NotFound);
-    };
-    let evidence = vec![evidence, "HOME and PATH are those of this command".to_owned()];
-    of_environment(surroundings.uid, variables, users, None, Kind::Container(orchestrator), evidence)
+    search.without_process(surroundings)
 }
 
 /// The home directories of the machine's accounts, as `/etc/passwd` has them.
@@ -228,28 +154,69 @@ pub fn homes(root: &Path) -> Vec<PathBuf> {
     Users::read(root).map(|users| users.homes()).unwrap_or_default()
 }
 
-/// The service that runs as `uid` with `variables`. Without HOME, gitlab-runner takes the folder of the account
-/// (`FixHOME` in its `helpers/cli`).
-fn of_environment(
-    uid: u32,
-    variables: &BTreeMap<String, String>,
-    users: &Users,
-    config: Option<PathBuf>,
-    kind: Kind,
-    evidence: Vec<String>,
-) -> Result<Service, ServiceError> {
-    let user = users.name_of(uid);
-    let home = match variables.get("HOME").filter(|home| home.starts_with('/')) {
-        Some(home) => PathBuf::from(home),
-        None => users.home_of(uid).ok_or(ServiceError::NoUser { user: user.clone() })?,
-    };
-    let path = folders(variables.get("PATH").map_or("", String::as_str));
-    if path.is_empty() {
-        return Err(ServiceError::NoPath);
+/// Whether `path` is what systemd gives to a service without `PATH`, and `other` what it could, too: with or without
+/// `sbin` and the folders that are links, as it was built.
+fn is_a_default(path: &[PathBuf], other: &[PathBuf]) -> bool {
+    path == folders(systemd::DEFAULT_PATH) && other.iter().all(|folder| path.contains(folder))
+}
+
+/// Where the service is looked for, and what a person says of it.
+struct Search<'a> {
+    root: &'a Path,
+    users: Users,
+    home: Option<&'a Path>,
+    config: Option<&'a Path>,
+}
+
+impl Search<'_> {
+    /// The service of this container, else that of the home directory that was given.
+    fn without_process(&self, surroundings: &Surroundings<'_>) -> Result<Service, ServiceError> {
+        let variables = surroundings.variables;
+        if let Some((orchestrator, by)) = container::of(self.root, variables) {
+            let evidence = vec![by, "HOME and PATH are those of this command".to_owned()];
+            let kind = Kind::Container(orchestrator);
+            return self.of_environment(surroundings.uid, variables, None, kind, evidence);
+        }
+        let home = self.home.ok_or(ServiceError::NotFound)?;
+        let evidence = vec!["the home directory that was given; PATH is that of this command".to_owned()];
+        self.of_environment(self.owner_of(home)?, variables, None, Kind::Process(None), evidence)
     }
-    let config = config.unwrap_or_else(|| default_config(uid, &home));
-    let (gid, variables) = (users.gid_of(uid), Variables::new(variables.clone()));
-    Ok(Service { uid, gid, user, home, path, config, variables, kind, evidence })
+
+    /// The user who owns a folder.
+    fn owner_of(&self, folder: &Path) -> Result<u32, ServiceError> {
+        below(self.root, folder)
+            .metadata()
+            .map(|metadata| metadata.uid())
+            .map_err(|error| ServiceError::Unreadable { path: folder.to_owned(), reason: error.to_string() })
+    }
+
+    /// The service that runs as `uid` with `variables`. Without HOME, gitlab-runner takes the folder of the account
+    /// (`FixHOME` in its `helpers/cli`).
+    fn of_environment(
+        &self,
+        uid: u32,
+        variables: &BTreeMap<String, String>,
+        config: Option<PathBuf>,
+        kind: Kind,
+        evidence: Vec<String>,
+    ) -> Result<Service, ServiceError> {
+        let user = self.users.name_of(uid);
+        let set = variables.get("HOME").filter(|home| home.starts_with('/')).map(PathBuf::from);
+        let home = self.home.map(Path::to_owned).or(set).or_else(|| self.users.home_of(uid));
+        let home = home.ok_or_else(|| ServiceError::NoUser { user: user.clone() })?;
+        let path = folders(variables.get("PATH").map_or("", String::as_str));
+        if path.is_empty() {
+            return Err(ServiceError::NoPath);
+        }
+        let config = self.config.map(Path::to_owned).or(config);
+        let config = config.unwrap_or_else(|| default_config(uid, &home));
+        let gid = self.users.gid_of(uid);
+        let mut variables = Variables::new(variables.clone());
+        if let Some(home) = self.home {
+            variables.set("HOME", &home.display().to_string());
+        }
+        Ok(Service { uid, gid, user, home, path, config, variables, kind, evidence, troubles: Vec::new() })
+    }
 }
 
 /// `/etc/gitlab-runner/config.toml` for root, else a file in the home directory (GitLab's page "Configure GitLab
@@ -266,30 +233,6 @@ pub fn default_config(uid: u32, home: &Path) -> PathBuf {
 /// The absolute folders of a `PATH`; relative ones depend on the job.
 fn folders(path: &str) -> Vec<PathBuf> {
     path.split(':').filter(|folder| folder.starts_with('/')).map(PathBuf::from).collect()
-}
-
-/// `--config FILE`, `-c FILE` or `--config=FILE` among the arguments of `gitlab-runner run`.
-fn config_among(arguments: &[String]) -> Option<PathBuf> {
-    let mut arguments = arguments.iter();
-    while let Some(argument) = arguments.next() {
-        let name = argument.trim_start_matches('-');
-        if !argument.starts_with('-') {
-            continue;
-        }
-        if let Some(("config" | "c", file)) = name.split_once('=') {
-            return Some(PathBuf::from(file));
-        }
-        if matches!(name, "config" | "c") {
-            return arguments.next().map(PathBuf::from);
-        }
-    }
-    None
-}
-
-/// The absolute `path` of a machine whose `/` is `root`.
-#[must_use]
-pub fn below(root: &Path, path: &Path) -> PathBuf {
-    root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
 /// The text at the absolute `path`; `None` if there is no file.

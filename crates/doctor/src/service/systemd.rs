@@ -1,220 +1,298 @@
-//! The unit `gitlab-runner.service` and its drop-ins, as systemd.unit(5), systemd.exec(5) and systemd.syntax(7) have
-//! them.
+//! The service that the unit `gitlab-runner.service` describes, as systemd.exec(5) and systemd.service(5) have it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::passwd::Users;
-use super::words::{without_specifiers, words};
-use super::{Kind, NAME, Service, ServiceError, below, config_among, of_environment, text_at};
-
-/// Where systemd looks for units, the first before the others.
-const FOLDERS: [&str; 6] = [
-    "/etc/systemd/system",
-    "/run/systemd/system",
-    "/run/systemd/generator",
-    "/usr/local/lib/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
-];
-
-/// Folders of drop-ins: for all services, for those whose names start alike, and for this one; later ones win.
-const DROP_IN_FOLDERS: [&str; 3] = ["service.d", "gitlab-.service.d", "gitlab-runner.service.d"];
+use super::command_line::Started;
+use super::error::Trouble;
+use super::specifiers::Specifiers;
+use super::unit_files::{self, UnitFile};
+use super::words::words;
+use super::{Kind, Search, Service, ServiceError, environment_file, folders, process, text_at};
+use crate::files::begins_with;
 
 /// What systemd gives a service that has no `PATH` of its own (systemd.exec(5), "Environment variables set").
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The service, if there is a unit.
-pub(super) fn service(root: &Path, users: &Users) -> Result<Option<Service>, ServiceError> {
-    let Some(unit) = unit(root)? else { return Ok(None) };
-    let mut settings = Settings::default();
-    settings.read_manager(root)?;
-    let mut evidence = Vec::new();
-    for file in std::iter::once(unit).chain(drop_ins(root)) {
-        let text = text_at(root, &file)?.unwrap_or_default();
-        settings.read(&file, &text)?;
-        evidence.push(file.display().to_string());
+pub(super) fn service(search: &Search<'_>) -> Result<Option<Service>, ServiceError> {
+    let files = unit_files::unit(search.root)?;
+    if files.is_empty() {
+        return Ok(None);
     }
-    settings.service(root, users, evidence).map(Some)
+    let mut settings = Settings::new(Specifiers { root: search.root });
+    for file in unit_files::manager(search.root)? {
+        settings.read_manager(&file);
+    }
+    for file in &files {
+        settings.read(file);
+    }
+    let mut evidence: Vec<String> = files.iter().map(|file| file.path.display().to_string()).collect();
+    let uid = settings.uid(search)?;
+    let mut troubles = Vec::new();
+    let variables = settings.variables(search, uid, &mut evidence, &mut troubles)?;
+    let started = settings.started(search, uid, variables);
+    let mut service = if is_runner(search.root, &started) {
+        let service =
+            search.of_environment(uid, &started.variables, started.config(), Kind::Systemd, evidence)?;
+        troubles.extend(process::of_unit(search.root).and_then(|process| {
+            let number = process.number;
+            let running = process.service(search, Some(Kind::Systemd)).ok()?;
+            let what = service.differences(&running);
+            (!what.is_empty()).then_some(Trouble::Differs { number, what })
+        }));
+        service
+    } else if let Some(process) = process::of_unit(search.root) {
+        evidence.push(format!("it starts `{}`; what counts is what runs", started.program));
+        let mut service = process.service(search, Some(Kind::Systemd))?;
+        service.evidence.splice(0..0, evidence);
+        service
+    } else if search.home.is_some() && search.config.is_some() {
+        evidence.push(format!(
+            "it starts `{}`; HOME and configuration are those that were given",
+            started.program
+        ));
+        search.of_environment(uid, &started.variables, None, Kind::Systemd, evidence)?
+    } else {
+        return Err(ServiceError::Wrapper { path: settings.start.file, program: started.program });
+    };
+    service.troubles = troubles;
+    Ok(Some(service))
 }
 
-fn unit(root: &Path) -> Result<Option<PathBuf>, ServiceError> {
-    for folder in FOLDERS {
-        let path = Path::new(folder).join(format!("{NAME}.service"));
-        let found = below(root, &path);
-        let Ok(metadata) = found.symlink_metadata() else { continue };
-        let points_nowhere = std::fs::read_link(&found).is_ok_and(|target| target == Path::new("/dev/null"));
-        if points_nowhere || (metadata.is_file() && metadata.len() == 0) {
-            return Err(ServiceError::Masked { path });
-        }
-        return Ok(Some(path));
-    }
-    Ok(None)
+/// Whether it is gitlab-runner itself, and no script of that name.
+fn is_runner(root: &Path, started: &Started) -> bool {
+    let program = Path::new(&started.program);
+    let search_path = folders(started.variables.get("PATH").map_or("", String::as_str));
+    let mut places = if program.is_absolute() {
+        vec![program.to_owned()]
+    } else {
+        search_path.iter().map(|folder| folder.join(program)).collect()
+    };
+    places.retain(|place| super::below(root, place).is_file());
+    let is_script = places.first().is_some_and(|place| begins_with(&super::below(root, place), b"#!"));
+    started.is_runner() && !is_script
 }
 
-/// The drop-ins that count, in the order in which they are read: by the names of their files, whatever folder they
-/// are in, and of one name the one in the folder that comes first.
-fn drop_ins(root: &Path) -> Vec<PathBuf> {
-    let mut by_name: BTreeMap<(String, usize), PathBuf> = BTreeMap::new();
-    let mut taken: BTreeMap<String, usize> = BTreeMap::new();
-    for (rank, drop_in_folder) in DROP_IN_FOLDERS.iter().enumerate() {
-        for folder in FOLDERS {
-            let folder = Path::new(folder).join(drop_in_folder);
-            let Ok(entries) = std::fs::read_dir(below(root, &folder)) else { continue };
-            let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-            for name in names.filter(|name| name.ends_with(".conf")) {
-                // The more specific folder of drop-ins takes the place of the others' file of that name.
-                if taken.get(&name).is_some_and(|other| *other == rank) {
-                    continue;
-                }
-                if let Some(other) = taken.insert(name.clone(), rank) {
-                    by_name.remove(&(name.clone(), other));
-                }
-                by_name.insert((name.clone(), rank), folder.join(name));
-            }
-        }
+/// A variable, or a user, with the file that sets it; without a value if that has a specifier that is not known.
+#[derive(Debug)]
+struct Set {
+    name: String,
+    value: Option<String>,
+    file: PathBuf,
+}
+
+impl Set {
+    fn known(&self) -> Result<String, ServiceError> {
+        self.value
+            .clone()
+            .ok_or_else(|| ServiceError::Specifier { setting: self.name.clone(), path: self.file.clone() })
     }
-    by_name.into_values().collect()
+}
+
+/// The words of `ExecStart=`; none if one has a specifier that is not known.
+#[derive(Debug, Default)]
+struct Start {
+    words: Option<Vec<String>>,
+    raw: Vec<String>,
+    file: PathBuf,
 }
 
 /// The settings of `[Service]` that matter here.
-#[derive(Debug, Default)]
-struct Settings {
-    user: Option<String>,
+#[derive(Debug)]
+struct Settings<'a> {
+    specifiers: Specifiers<'a>,
+    user: Option<Set>,
     /// Of the manager, for all units.
-    defaults: BTreeMap<String, String>,
-    environment: Vec<String>,
-    environment_files: Vec<String>,
+    defaults: Vec<Set>,
+    environment: Vec<Set>,
+    environment_files: Vec<Set>,
     unset: Vec<String>,
-    search_path: Vec<String>,
-    start: Vec<String>,
+    search_path: Vec<Set>,
+    start: Start,
     working_directory: Option<String>,
 }
 
-impl Settings {
-    /// `DefaultEnvironment=` of systemd-system.conf(5).
-    fn read_manager(&mut self, root: &Path) -> Result<(), ServiceError> {
-        let path = Path::new("/etc/systemd/system.conf");
-        let text = text_at(root, path)?.unwrap_or_default();
-        for (section, key, value) in assignments(&text) {
-            if section == "Manager" && key == "DefaultEnvironment" {
-                self.defaults.extend(pairs(words(&expanded(path, &key, &value)?)));
-            }
+impl<'a> Settings<'a> {
+    fn new(specifiers: Specifiers<'a>) -> Self {
+        Self {
+            specifiers,
+            user: None,
+            defaults: Vec::new(),
+            environment: Vec::new(),
+            environment_files: Vec::new(),
+            unset: Vec::new(),
+            search_path: Vec::new(),
+            start: Start::default(),
+            working_directory: None,
         }
-        Ok(())
     }
 
-    fn read(&mut self, path: &Path, text: &str) -> Result<(), ServiceError> {
-        for (section, key, value) in assignments(text) {
-            if section != "Service" {
-                continue;
+    /// `DefaultEnvironment=` of systemd-system.conf(5).
+    fn read_manager(&mut self, file: &UnitFile) {
+        for (key, value) in file.assignments("Manager") {
+            if key == "DefaultEnvironment" {
+                let set = self.assigned(&value, file);
+                grow(&mut self.defaults, set);
             }
+        }
+    }
+
+    fn read(&mut self, file: &UnitFile) {
+        for (key, value) in file.assignments("Service") {
             match key.as_str() {
-                "User" => {
-                    self.user = Some(expanded(path, &key, &value)?).filter(|user| !user.is_empty());
+                "User" => self.user = self.whole(&key, &value, file).pop(),
+                "Environment" => {
+                    let set = self.assigned(&value, file);
+                    grow(&mut self.environment, set);
                 }
-                "Environment" => grow(&mut self.environment, words(&expanded(path, &key, &value)?)),
                 "EnvironmentFile" => {
-                    grow(&mut self.environment_files, non_empty(expanded(path, &key, &value)?));
+                    let set = self.whole(&key, &value, file);
+                    grow(&mut self.environment_files, set);
                 }
                 "UnsetEnvironment" => grow(&mut self.unset, words(&value)),
-                "ExecSearchPath" => grow(&mut self.search_path, non_empty(expanded(path, &key, &value)?)),
-                "ExecStart" => grow(&mut self.start, words(&value)),
-                "WorkingDirectory" => self.working_directory = Some(value),
+                "ExecSearchPath" => {
+                    let set = self.whole("PATH", &value, file);
+                    grow(&mut self.search_path, set);
+                }
+                "ExecStart" => self.start = self.start_of(&value, file),
+                "WorkingDirectory" => self.working_directory = self.specifiers.expanded(&value),
                 _ => {}
             }
         }
-        Ok(())
     }
 
-    fn service(self, root: &Path, users: &Users, mut evidence: Vec<String>) -> Result<Service, ServiceError> {
-        let uid = match &self.user {
-            Some(user) => users.uid_of(user).ok_or_else(|| ServiceError::NoUser { user: user.clone() })?,
-            None => 0,
+    /// The value as one; none if it is empty.
+    fn whole(&self, name: &str, value: &str, file: &UnitFile) -> Vec<Set> {
+        if value.is_empty() {
+            return Vec::new();
+        }
+        let value = self.specifiers.expanded(value);
+        vec![Set { name: name.to_owned(), value, file: file.path.clone() }]
+    }
+
+    /// The value as words `NAME=VALUE`.
+    fn assigned(&self, value: &str, file: &UnitFile) -> Vec<Set> {
+        let set = |word: String| {
+            let (name, value) = word.split_once('=')?;
+            self.whole(name, value, file).pop().or_else(|| {
+                Some(Set { name: name.to_owned(), value: Some(String::new()), file: file.path.clone() })
+            })
         };
+        words(value).into_iter().filter_map(set).collect()
+    }
+
+    /// A service of any type but `oneshot` has one command; an empty value takes it back.
+    fn start_of(&self, value: &str, file: &UnitFile) -> Start {
+        let raw = words(value);
+        let words = raw.iter().map(|word| self.specifiers.expanded(word)).collect();
+        Start { words, raw, file: file.path.clone() }
+    }
+
+    /// The user: that of `User=`, else root, else the owner of the home directory that was given.
+    fn uid(&self, search: &Search<'_>) -> Result<u32, ServiceError> {
+        let Some(set) = &self.user else { return Ok(0) };
+        let known = set.known().and_then(|user| {
+            search.users.uid_of(&user).ok_or_else(|| ServiceError::NoUser { user: user.clone() })
+        });
+        match (known, search.home) {
+            (Err(_), Some(home)) => search.owner_of(home),
+            (known, _) => known,
+        }
+    }
+
+    fn variables(
+        &self,
+        search: &Search<'_>,
+        uid: u32,
+        evidence: &mut Vec<String>,
+        troubles: &mut Vec<Trouble>,
+    ) -> Result<BTreeMap<String, String>, ServiceError> {
+        let search_path: Result<Vec<String>, _> = self.search_path.iter().map(Set::known).collect();
         let search_path =
-            if self.search_path.is_empty() { DEFAULT_PATH.to_owned() } else { self.search_path.join(":") };
+            if self.search_path.is_empty() { DEFAULT_PATH.to_owned() } else { search_path?.join(":") };
         let mut variables = BTreeMap::from([("PATH".to_owned(), search_path)]);
         // With User=, systemd sets HOME to the account's folder.
         if self.user.is_some()
-            && let Some(home) = users.home_of(uid)
+            && let Some(home) = search.users.home_of(uid)
         {
             variables.insert("HOME".to_owned(), home.display().to_string());
         }
-        variables.extend(self.defaults);
-        variables.extend(pairs(self.environment));
-        for file in &self.environment_files {
-            let path = Path::new(file.trim_start_matches('-'));
-            if let Some(text) = text_at(root, path)? {
-                variables.extend(environment_file(&text));
-                evidence.push(path.display().to_string());
+        let mut unknown: BTreeMap<&str, &Set> = BTreeMap::new();
+        for set in self.defaults.iter().chain(&self.environment) {
+            match &set.value {
+                Some(value) => {
+                    variables.insert(set.name.clone(), value.clone());
+                    unknown.remove(set.name.as_str());
+                }
+                None => {
+                    variables.remove(&set.name);
+                    unknown.insert(&set.name, set);
+                }
+            }
+        }
+        for set in &self.environment_files {
+            let pattern = set.known()?;
+            let path = pattern.trim_start_matches('-');
+            let files = environment_file::matching(search.root, path);
+            if files.is_empty() && path == pattern {
+                troubles.push(Trouble::MissingFile { file: pattern.clone(), unit: set.file.clone() });
+            }
+            for file in files {
+                let text = text_at(search.root, &file)?.unwrap_or_default();
+                for (name, value) in environment_file::assignments(&text) {
+                    unknown.remove(name.as_str());
+                    variables.insert(name, value);
+                }
+                evidence.push(file.display().to_string());
             }
         }
         for name in &self.unset {
-            variables.remove(name);
+            remove(&mut variables, name);
+            unknown.remove(name.as_str());
         }
-        let config = config_among(&self.start);
-        let relative_to = self.working_directory.unwrap_or_else(|| "/".to_owned());
-        let config = config.map(|config| Path::new(&relative_to).join(config));
-        of_environment(uid, &variables, users, config, Kind::Systemd, evidence)
+        for (name, set) in unknown {
+            let is_given = name == "HOME" && search.home.is_some();
+            if matches!(name, "HOME" | "PATH") && !is_given {
+                set.known()?;
+            }
+            evidence.push(format!(
+                "{name} is left out: its value in {} has a specifier that is not known here",
+                set.file.display()
+            ));
+        }
+        Ok(variables)
+    }
+
+    fn started(&self, search: &Search<'_>, uid: u32, variables: BTreeMap<String, String>) -> Started {
+        let folder = match self.working_directory.as_deref().map(|folder| folder.trim_start_matches('-')) {
+            Some("~") => search.users.home_of(uid),
+            folder => folder.map(PathBuf::from),
+        };
+        let folder = folder.unwrap_or_else(|| PathBuf::from("/"));
+        match &self.start.words {
+            Some(words) => Started::of(words, variables, folder),
+            None => Started { program: self.start.raw.join(" "), arguments: Vec::new(), variables, folder },
+        }
+    }
+}
+
+/// `NAME`, or `NAME=VALUE` for this value only.
+fn remove(variables: &mut BTreeMap<String, String>, unset: &str) {
+    match unset.split_once('=') {
+        Some((name, value)) => {
+            variables.retain(|other, is| other != name || is != value);
+        }
+        None => {
+            variables.remove(unset);
+        }
     }
 }
 
 /// An empty value takes back all before it.
-fn grow(list: &mut Vec<String>, values: Vec<String>) {
+fn grow<T>(list: &mut Vec<T>, values: Vec<T>) {
     if values.is_empty() {
         list.clear();
     }
     list.extend(values);
-}
-
-fn non_empty(value: String) -> Vec<String> {
-    if value.is_empty() { Vec::new() } else { vec![value] }
-}
-
-fn pairs(words: Vec<String>) -> impl Iterator<Item = (String, String)> {
-    words
-        .into_iter()
-        .filter_map(|word| word.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())))
-}
-
-/// The units of the system's manager belong to root.
-fn expanded(path: &Path, key: &str, value: &str) -> Result<String, ServiceError> {
-    without_specifiers(value, "/root")
-        .ok_or_else(|| ServiceError::Specifier { setting: key.to_owned(), path: path.to_owned() })
-}
-
-/// Section, key and value of each assignment. A backslash at the end of a line goes on with the next, comments between
-/// them are passed over.
-fn assignments(text: &str) -> Vec<(String, String, String)> {
-    let mut section = String::new();
-    let mut found = Vec::new();
-    let mut pending = String::new();
-    for line in text.lines() {
-        let trimmed = line.trim();
-        if trimmed.starts_with(['#', ';']) || (trimmed.is_empty() && pending.is_empty()) {
-            continue;
-        }
-        if let Some(begun) = trimmed.strip_suffix('\\') {
-            pending.push_str(begun);
-            pending.push(' ');
-            continue;
-        }
-        pending.push_str(trimmed);
-        let whole = std::mem::take(&mut pending);
-        if let Some(name) = whole.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            name.clone_into(&mut section);
-        } else if let Some((key, value)) = whole.split_once('=') {
-            found.push((section.clone(), key.trim().to_owned(), value.trim().to_owned()));
-        }
-    }
-    found
-}
-
-/// A file of `EnvironmentFile=`: assignments on lines of their own, with a shell's quotes.
-fn environment_file(text: &str) -> impl Iterator<Item = (String, String)> {
-    text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';'])).filter_map(|line| {
-        let (name, value) = line.split_once('=')?;
-        Some((name.trim().to_owned(), words(value.trim()).join(" ")))
-    })
 }

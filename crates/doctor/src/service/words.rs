@@ -31,24 +31,6 @@ pub(super) fn words(value: &str) -> Vec<String> {
     words
 }
 
-/// `value` with `%%` as a percent sign and `%h` as `home`. `None` if there is another specifier.
-pub(super) fn without_specifiers(value: &str, home: &str) -> Option<String> {
-    let mut result = String::new();
-    let mut characters = value.chars();
-    while let Some(character) = characters.next() {
-        if character != '%' {
-            result.push(character);
-            continue;
-        }
-        match characters.next()? {
-            '%' => result.push('%'),
-            'h' => result.push_str(home),
-            _ => return None,
-        }
-    }
-    Some(result)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,12 +43,5 @@ mod tests {
         );
         assert_eq!(words("a\\sb 'open"), ["a b", "open"]);
         assert!(words("  ").is_empty());
-    }
-
-    #[test]
-    fn unknown_specifiers_are_told() {
-        assert_eq!(without_specifiers("100%% %h", "/root").as_deref(), Some("100% /root"));
-        assert_eq!(without_specifiers("%i", "/root"), None);
-        assert_eq!(without_specifiers("%", "/root"), None);
     }
 }

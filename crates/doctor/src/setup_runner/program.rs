@@ -44,7 +44,10 @@ pub enum ProgramError {
     },
     /// No folder of the service's PATH is fit.
     #[error("no folder of the service's PATH exists and can be written by its owner only")]
-    NoFolder,
+    NoFolder {
+        /// The command that makes one.
+        command: String,
+    },
 }
 
 impl ProgramError {
@@ -52,15 +55,16 @@ impl ProgramError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoFolder => Some("mkdir -p -m 0755 /usr/local/bin, as root".to_owned()),
+            Self::NoFolder { command } => Some(command.clone()),
             Self::Unreadable { .. } | Self::Architecture { .. } => None,
         }
     }
 }
 
 pub(super) fn change(service: &Service, request: &Request<'_>) -> Result<Change, ProgramError> {
-    let path = folder(&service.path, request.root).ok_or(ProgramError::NoFolder)?.join(HELPER);
-    change_at(path, request.program, request.root)
+    let folder = folder(&service.path, request.root)
+        .ok_or_else(|| ProgramError::NoFolder { command: making_fit(&service.path, request.root) })?;
+    change_at(folder.join(HELPER), request.program, request.root)
 }
 
 /// The change that puts `program` at the absolute `path` of the machine below `root`.
@@ -79,14 +83,34 @@ pub(crate) fn change_at(path: PathBuf, program: &Path, root: &Path) -> Result<Ch
     Ok(Change { path, before, after, creation, content: Content::Program })
 }
 
-/// The folder for the helper: none behind one that has a helper already, because the service takes the first.
+/// The folder for the helper.
 fn folder(path: &[PathBuf], root: &Path) -> Option<PathBuf> {
+    let fit: Vec<PathBuf> =
+        candidates(path, root).iter().filter(|folder| is_safe(&below(root, folder))).cloned().collect();
+    preferred(&fit).cloned()
+}
+
+/// The folders that count: none behind one that has a helper already, because the service takes the first.
+fn candidates<'p>(path: &'p [PathBuf], root: &Path) -> &'p [PathBuf] {
     let has_helper = |folder: &PathBuf| below(root, &folder.join(HELPER)).exists();
-    let limit = path.iter().position(has_helper).map_or(path.len(), |found| found + 1);
-    let fit: Vec<&PathBuf> = path[..limit].iter().filter(|folder| is_safe(&below(root, folder))).collect();
-    let preferred =
-        PREFERRED.iter().find_map(|preferred| fit.iter().find(|folder| **folder == Path::new(preferred)));
-    preferred.or(fit.first()).map(|folder| (*folder).clone())
+    &path[..path.iter().position(has_helper).map_or(path.len(), |found| found + 1)]
+}
+
+fn preferred(folders: &[PathBuf]) -> Option<&PathBuf> {
+    PREFERRED
+        .iter()
+        .find_map(|name| folders.iter().find(|folder| *folder == Path::new(name)))
+        .or(folders.first())
+}
+
+/// The command that makes one of the folders fit.
+fn making_fit(path: &[PathBuf], root: &Path) -> String {
+    let folder = preferred(candidates(path, root)).map(|folder| below(root, folder)).unwrap_or_default();
+    let (exists, folder) = (folder.exists(), folder.display());
+    if exists {
+        return format!("chown root: {folder} && chmod go-w {folder}");
+    }
+    format!("mkdir -p -m 0755 {folder}")
 }
 
 fn is_safe(folder: &Path) -> bool {

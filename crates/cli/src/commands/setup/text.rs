@@ -51,12 +51,15 @@ fn found(service: &Service) -> String {
     for evidence in &service.evidence {
         let _ = writeln!(text, "  from    {evidence}");
     }
+    for trouble in &service.troubles {
+        let _ = writeln!(text, "  note    {trouble}");
+    }
     text
 }
 
 fn notes(service: &Service, request: &Request<'_>) -> Vec<String> {
     let mut notes = Vec::new();
-    if matches!(service.kind, Kind::Container(_)) {
+    if service.kind.is_in_container() {
         notes.push(
             "what is changed in a container is gone with it: make the same changes in its image".to_owned(),
         );

@@ -10,6 +10,7 @@ use ecru_docker::credential_helper::invoke::Caller;
 use ecru_docker::reference::ImageReference;
 use ecru_ecr::config::{Config, ConfigError};
 use ecru_ecr::deadlines::Deadlines;
+use ecru_ecr::environment::Environment;
 use ecru_ecr::registry::Registry;
 use ecru_gitlab::docker_cli::{self, Inputs, Outcome};
 use ecru_gitlab::registry_auth::{FileContent, HomeFile, registry_path};
@@ -39,6 +40,8 @@ pub struct Facts<'a> {
     pub variables: BTreeMap<String, String>,
     /// `config.json` of docker, where it is known where that is.
     pub config_file: Option<HomeFile>,
+    /// The job's, whose paths are places of this machine.
+    environment: Environment,
     puller: Result<Puller, ConfigError>,
     version: OnceCell<Result<Version, String>>,
 }
@@ -67,12 +70,17 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn gather(surroundings: &'a Surroundings) -> Self {
         let variables = surroundings.variables();
-        let config_file = config_path(&variables).map(|path| home_file(&path));
-        let config = surroundings.ecru_config(&surroundings.environment);
+        let config_file = config_path(&variables).map(|path| HomeFile {
+            content: content_of(&surroundings.place_of_own(&path)),
+            path: path.display().to_string(),
+        });
+        let environment = surroundings.own_environment();
+        let config = surroundings.ecru_config(&environment);
         let mut facts = Self {
             surroundings,
             variables,
             config_file,
+            environment,
             puller: Err(ConfigError::Missing { path: PathBuf::new() }),
             version: OnceCell::new(),
         };
@@ -114,9 +122,15 @@ impl<'a> Facts<'a> {
     /// The program of this name on PATH.
     #[must_use]
     pub fn program(&self, name: &str) -> Option<PathBuf> {
-        let path = self.variable("PATH").unwrap_or_default();
-        let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
+        let path = self.search_path();
+        let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
         folders.map(|folder| folder.join(name)).find(|program| is_executable(program))
+    }
+
+    /// PATH, whose folders are places of this machine.
+    fn search_path(&self) -> OsString {
+        let path = self.environment().into_iter().find(|(name, _)| name == "PATH");
+        path.map(|(_, path)| path).unwrap_or_default()
     }
 
     /// The version of `docker`, or why it is not known.
@@ -138,7 +152,7 @@ impl<'a> Facts<'a> {
 
     /// All variables, for programs that are started.
     fn environment(&self) -> Vec<(OsString, OsString)> {
-        self.surroundings.environment.of_child()
+        self.environment.of_child()
     }
 
     /// The credentials that `docker` would send for each image that was asked for.
@@ -151,7 +165,7 @@ impl<'a> Facts<'a> {
             config_file: self.config_file.clone(),
             is_before_28_3,
             caller: self.surroundings.asked.starts_programs.then(|| Caller {
-                path: self.variable("PATH").unwrap_or_default().into(),
+                path: self.search_path(),
                 environment: self.environment(),
                 deadline: HELPER_DEADLINE,
             }),
@@ -160,7 +174,7 @@ impl<'a> Facts<'a> {
     }
 
     fn puller_of(&self, config: Config) -> Puller {
-        let environment = self.surroundings.environment.clone();
+        let environment = self.environment.clone();
         Puller {
             context: Context::Job,
             target: self.surroundings.target(),
@@ -238,13 +252,12 @@ fn config_path(variables: &BTreeMap<String, String>) -> Option<PathBuf> {
     folder.map(|folder| folder.join("config.json"))
 }
 
-fn home_file(path: &Path) -> HomeFile {
-    let content = match read_limited(path, MAX_FILE_BYTES) {
+fn content_of(place: &Path) -> FileContent {
+    match read_limited(place, MAX_FILE_BYTES) {
         Ok(Some(bytes)) => FileContent::Text(String::from_utf8_lossy(&bytes).into_owned().into()),
         Ok(None) => FileContent::NotFound,
         Err(error) => FileContent::OpenFailed(error.to_string()),
-    };
-    HomeFile { path: path.display().to_string(), content }
+    }
 }
 
 fn is_executable(program: &Path) -> bool {

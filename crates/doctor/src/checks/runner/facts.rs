@@ -23,22 +23,13 @@ use crate::files::read_limited;
 use crate::helper_runs::{HELPER_DEADLINE, HelperRuns, Question, quoted};
 use crate::report::Context;
 use crate::service::{self, Service, ServiceError};
-use crate::surroundings::{ImageChoice, Puller, Surroundings};
+use crate::surroundings::{ImageChoice, PATH_VARIABLES, Puller, Surroundings};
 
 /// The longest configuration file; the runner has no limit.
 const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
 
 /// How many other accounts' files are looked at; machines with a directory service have thousands of accounts.
 const MAX_OTHER_HOMES: usize = 16;
-
-/// Variables with paths of files that AWS's SDK or ecru reads.
-const PATH_VARIABLES: [&str; 5] = [
-    "AWS_CONFIG_FILE",
-    "AWS_SHARED_CREDENTIALS_FILE",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CA_BUNDLE",
-    ecru_ecr::config::FILE_VARIABLE,
-];
 
 /// What all checks of a runner are made from.
 pub struct Facts<'a> {

@@ -2,8 +2,8 @@
 
 use super::Facts;
 use crate::checks::hints;
-use crate::report::{Check, Context, Definition, Station, Weight};
-use crate::service::Service;
+use crate::report::{Check, Context, Definition, Fix, Station, Weight};
+use crate::service::{Service, Trouble};
 
 pub(super) static FOUND: Definition = Definition {
     id: "runner.service.found",
@@ -18,8 +18,15 @@ pub(super) static FOUND: Definition = Definition {
 pub(super) fn found(facts: &Facts<'_>) -> Check {
     match &facts.service {
         Ok(service) => {
+            let troubles: Vec<String> = service.troubles.iter().map(ToString::to_string).collect();
+            let check = match troubles.as_slice() {
+                [] => Check::pass(&FOUND),
+                troubles => Check::fail(&FOUND, troubles.join("; ")),
+            };
             let seen = lines(service).into_iter().chain(as_another(facts, service));
-            seen.fold(Check::pass(&FOUND), Check::seen)
+            let commands = service.troubles.iter().filter_map(Trouble::command);
+            let fix = |command: String| Fix::command(facts.surroundings.target().systemctl(&command));
+            commands.map(fix).fold(seen.fold(check, Check::seen), Check::fix)
         }
         Err(error) => {
             let check = Check::fail(&FOUND, error.to_string());
