@@ -289,4 +289,5 @@ fn a_process_in_a_container_is_known_as_one() {
     root.link("/proc/9/root", other.path());
     let error = root.service_with(&[]).unwrap_err();
     assert!(error.hint().unwrap().contains("--root /proc/9/root"), "{error}");
+    assert!(matches!(root.chosen("/etc", None), Err(ServiceError::NoPath)), "the one of the given home");
 }

@@ -9,6 +9,9 @@ use super::machine::{HOST, Machine, checks};
 
 const HELPER: &str = "/usr/local/bin/docker-credential-ecr-login";
 
+/// Before the program that the unit starts: that one must be no script, which could set anything.
+const RUNNER: &str = "/usr/local/bin/gitlab-runner";
+
 async fn set_up() -> Machine {
     let machine = Machine::with_unit().await;
     machine.set_up();
@@ -72,8 +75,8 @@ async fn a_version_with_an_allow_list_does_not_run_what_a_variable_names() {
         "/etc/gitlab-runner/config.toml",
         &format!("[[runners]]\nname = \"a\"\nexecutor = \"docker\"\n{value}"),
     );
-    machine.write("/usr/bin/gitlab-runner", "#!/bin/sh\necho 'Version:      19.3.2'\n");
-    make_executable(&machine, "/usr/bin/gitlab-runner");
+    machine.write(RUNNER, "#!/bin/sh\necho 'Version:      19.3.2'\n");
+    make_executable(&machine, RUNNER);
     assert_eq!(first(&machine.diagnosis(&[])), "runner.version.allows-helpers");
     assert_eq!(first(&machine.diagnosis(&["--runner-version", "19.3.1"])), "nothing", "it came with 19.3.2");
     let said = machine.doctor(&["--fix", "--yes"]);
@@ -83,8 +86,8 @@ async fn a_version_with_an_allow_list_does_not_run_what_a_variable_names() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_version_from_before_helpers_is_too_old() {
     let machine = set_up().await;
-    machine.write("/usr/bin/gitlab-runner", "#!/bin/sh\necho 'Version:      11.2.0'\n");
-    make_executable(&machine, "/usr/bin/gitlab-runner");
+    machine.write(RUNNER, "#!/bin/sh\necho 'Version:      11.2.0'\n");
+    make_executable(&machine, RUNNER);
     assert_eq!(first(&machine.diagnosis(&[])), "runner.version.supported");
 }
 

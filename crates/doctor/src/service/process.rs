@@ -55,8 +55,11 @@ pub(super) fn service(search: &Search<'_>) -> Result<Option<Service>, ServiceErr
         running(search.root).into_iter().partition(|process| process.is_elsewhere(search.root));
     match (here.into_iter().next(), elsewhere.first()) {
         (Some(process), _) => process.service(search, None).map(Some),
-        (None, Some(process)) => Err(ServiceError::InContainer { number: process.number }),
-        (None, None) => Ok(None),
+        // Whoever names the home directory has chosen one of this machine.
+        (None, Some(process)) if search.home.is_none() => {
+            Err(ServiceError::InContainer { number: process.number })
+        }
+        (None, _) => Ok(None),
     }
 }
 

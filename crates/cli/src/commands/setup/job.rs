@@ -9,7 +9,7 @@ use ecru_doctor::setup_job::{DOCKER_CONFIG_FILE, HELPER_FILE, JobPlan, Request, 
 use ecru_doctor::setup_runner::PlanError;
 
 use super::applying::{Texts, carry_out, take_back};
-use super::service;
+use super::runner_config;
 use crate::args::SetupJobArgs;
 use crate::commands::emit::gitlab_ci_text;
 use crate::error::CommandError;
@@ -32,10 +32,7 @@ pub(super) fn run(args: &SetupJobArgs, outside: &Outside) -> Result<u8, CommandE
     let role_arn = only_role(&args.role_arns)?;
     let program = program(args)?;
     let root = &args.applying.root;
-    let config = match &args.config {
-        Some(config) => config.clone(),
-        None => service(root, None, None, outside)?.config,
-    };
+    let config = runner_config(root, args.config.as_deref(), outside)?;
     let request = Request {
         root,
         registries: &registries,

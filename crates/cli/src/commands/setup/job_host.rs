@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 
 use ecru_doctor::firewall::{EC2_METADATA, SCRIPT_FILE, UNIT};
 use ecru_doctor::plan::Plan;
@@ -11,7 +10,7 @@ use ecru_doctor::setup_job_host::{
 };
 
 use super::applying::{Texts, carry_out, take_back};
-use super::service;
+use super::runner_config;
 use crate::args::{JobHostPlace, SetupJobHostArgs};
 use crate::error::CommandError;
 use crate::exit_code;
@@ -62,7 +61,7 @@ fn config_toml(
     outside: &Outside,
 ) -> Result<u8, CommandError> {
     let root = &args.applying.root;
-    let config = config(root, args.config.as_deref(), outside)?;
+    let config = runner_config(root, args.config.as_deref(), outside)?;
     let user_data = config.with_file_name(USER_DATA);
     let host = JobHost::default().with_addresses(addresses);
     let request = RunnerRequest {
@@ -89,14 +88,6 @@ fn config_toml(
             .to_owned(),
     };
     carry_out(&args.applying, outside, || plan_for_runner(&request).map_err(|error| no_plan(&error)), &texts)
-}
-
-/// A file that is given needs no service on this machine.
-fn config(root: &Path, given: Option<&Path>, outside: &Outside) -> Result<PathBuf, CommandError> {
-    match given {
-        Some(config) => Ok(config.to_owned()),
-        None => Ok(service(root, None, None, outside)?.config),
-    }
 }
 
 fn shown(found: &str, planned: &Plan, notes: &[String]) -> String {

@@ -7,9 +7,9 @@ pub(super) mod runner;
 mod text;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use ecru_doctor::service::{self, Service, Surroundings};
+use ecru_doctor::service::{self, Service, ServiceError, Surroundings};
 
 use crate::args::{SetupArgs, SetupTarget};
 use crate::error::CommandError;
@@ -32,13 +32,33 @@ fn service(
     config: Option<&Path>,
     outside: &Outside,
 ) -> Result<Service, CommandError> {
+    found(root, home, config, outside).map_err(|error| {
+        CommandError::from_error(exit_code::NOTHING_TO_SET_UP, &error).maybe_hint(error.hint())
+    })
+}
+
+/// The configuration of the runner; one that is given needs no service on this machine.
+fn runner_config(root: &Path, given: Option<&Path>, outside: &Outside) -> Result<PathBuf, CommandError> {
+    match given {
+        Some(config) => Ok(config.to_owned()),
+        None => found(root, None, None, outside).map(|service| service.config).map_err(|error| {
+            CommandError::from_error(exit_code::NOTHING_TO_SET_UP, &error)
+                .hint("name the runner's configuration with --config FILE")
+        }),
+    }
+}
+
+fn found(
+    root: &Path,
+    home: Option<&Path>,
+    config: Option<&Path>,
+    outside: &Outside,
+) -> Result<Service, ServiceError> {
     let variables: BTreeMap<String, String> = outside
         .variables()
         .into_iter()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let surroundings = Surroundings { root, variables: &variables, uid: rustix::process::geteuid().as_raw() };
-    service::chosen(&surroundings, home, config).map_err(|error| {
-        CommandError::from_error(exit_code::NOTHING_TO_SET_UP, &error).maybe_hint(error.hint())
-    })
+    service::chosen(&surroundings, home, config)
 }
