@@ -3,6 +3,7 @@
 
 mod host;
 
+use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -33,7 +34,7 @@ pub enum JobHostPlanError {
         /// The file.
         path: PathBuf,
         /// The reason.
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
@@ -44,7 +45,7 @@ impl JobHostPlanError {
         match self {
             Self::Edit { source, .. } => source.hint(),
             Self::Unreadable { source, .. } => {
-                (source.kind() == std::io::ErrorKind::PermissionDenied).then(|| "run this as root".to_owned())
+                (source.kind() == io::ErrorKind::PermissionDenied).then(|| "run this as root".to_owned())
             }
         }
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use ecru_ecr::registry::Registry;
 
 use crate::edit::docker_config::{Helpers, with_helpers};
-use crate::edit::drop_in::{SECRET_VARIABLES, with_environment};
+use crate::edit::drop_in::{SECRET_VARIABLES, later_setting, with_environment};
 use crate::edit::ecru_config::{Wanted, with_registries};
 use crate::edit::runner_config::with_docker_auth_config;
 use crate::edit::{EditError, MAX_INPUT_BYTES};
@@ -86,6 +86,20 @@ pub enum PlanError {
         /// The variable.
         name: String,
     },
+    /// A variable is given several times.
+    #[error("`{name}` is given twice")]
+    TwiceGiven {
+        /// The variable.
+        name: String,
+    },
+    /// A file that systemd reads later has the last word.
+    #[error("`{name}` would have no effect: `{}` counts after the drop-in", path.display())]
+    Overridden {
+        /// The variable.
+        name: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// There is no unit whose environment could be set.
     #[error("the service is not started by systemd, so its environment cannot be set here")]
     NoUnit,
@@ -103,7 +117,10 @@ impl PlanError {
             Self::SecretVariable { .. } => {
                 Some("use a role, or keys in the file that AWS_SHARED_CREDENTIALS_FILE names".to_owned())
             }
-            Self::OtherVariable { .. } => None,
+            Self::OtherVariable { .. } | Self::TwiceGiven { .. } => None,
+            Self::Overridden { name, path } => {
+                Some(format!("set `{name}` in {}, and leave out --aws-env for it", path.display()))
+            }
             Self::NoUnit => Some("set the variables in the definition of its container".to_owned()),
         }
     }
@@ -140,8 +157,39 @@ fn check_variables(service: &Service, request: &Request<'_>) -> Result<(), PlanE
             return Err(PlanError::OtherVariable { name });
         }
     }
+    let names = request.aws_environment.iter().map(|(name, _)| name);
+    for (index, name) in names.clone().enumerate() {
+        if names.clone().take(index).any(|other| other == name) {
+            return Err(PlanError::TwiceGiven { name: name.clone() });
+        }
+    }
     if !request.aws_environment.is_empty() && service.kind != Kind::Systemd {
         return Err(PlanError::NoUnit);
+    }
+    check_effect(service, request)
+}
+
+/// Whether the service has the variables when it has the drop-in.
+fn check_effect(service: &Service, request: &Request<'_>) -> Result<(), PlanError> {
+    let missing: Vec<&String> = request
+        .aws_environment
+        .iter()
+        .filter(|(name, value)| service.variables.get(name) != Some(value))
+        .map(|(name, _)| name)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut files = Vec::new();
+    for path in service.evidence.iter().map(PathBuf::from).filter(|path| path.is_absolute()) {
+        let content = read_limited(&below(request.root, &path), MAX_INPUT_BYTES)
+            .map_err(|source| PlanError::Unreadable { path: path.clone(), source })?;
+        files.push((path, String::from_utf8_lossy(&content.unwrap_or_default()).into_owned()));
+    }
+    for name in missing {
+        if let Some(path) = later_setting(Path::new(DROP_IN), &files, name) {
+            return Err(PlanError::Overridden { name: name.clone(), path: path.to_owned() });
+        }
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! A systemd drop-in with the environment of a service, as systemd.exec(5) and systemd.syntax(7) have it.
 
+use std::path::{Path, PathBuf};
+
 use super::{EditError, Splice, spliced, text_of};
 
 /// Variables that are secrets. systemd shows the environment of a unit to every user of the machine
@@ -21,13 +23,65 @@ pub fn with_environment(content: Option<&[u8]>, variables: &[(String, String)]) 
     if text.trim().is_empty() {
         let lines: String =
             variables.iter().map(|(name, value)| format!("{}\n", line(name, value))).collect();
-        return Ok(format!("# Written by `ecru setup runner`.\n[Service]\n{lines}"));
+        return read_back(format!("# Written by `ecru setup runner`.\n[Service]\n{lines}"), variables);
     }
     let mut splices = Vec::new();
     for (name, value) in variables {
         splices.extend(edit_for(text, name, value)?);
     }
-    Ok(spliced(text, splices))
+    read_back(spliced(text, splices), variables)
+}
+
+/// `result`, if what it says last of each variable is what was asked for.
+fn read_back(result: String, variables: &[(String, String)]) -> Result<String, EditError> {
+    for (name, value) in variables {
+        let last = result.lines().rfind(|existing| sets(existing, name));
+        if last.map(str::trim_end) != Some(&*line(name, value)) {
+            return Err(EditError::Form { name: name.clone() });
+        }
+    }
+    Ok(result)
+}
+
+/// The file among `later`, which systemd reads after the drop-in at `ours`, that gives a variable another value or none.
+/// Environment files count after all units (systemd.exec(5)), `UnsetEnvironment=` of any unit after these.
+pub(crate) fn later_setting<'p>(ours: &Path, files: &'p [(PathBuf, String)], name: &str) -> Option<&'p Path> {
+    let is_unit = |path: &Path| {
+        let folder = path.parent().and_then(Path::extension);
+        path.extension().is_some_and(|kind| kind == "service") || folder.is_some_and(|kind| kind == "d")
+    };
+    let is_later_unit = |path: &Path| {
+        path.extension().is_some_and(|kind| kind == "conf") && path.file_name() > ours.file_name()
+    };
+    let counts = |(path, text): &&'p (PathBuf, String)| {
+        if !is_unit(path) {
+            return text.lines().any(|line| line.split_once('=').is_some_and(|(key, _)| key.trim() == name));
+        }
+        let unsets = |line: &str| is_setting(line, "UnsetEnvironment") && mentions(line, name);
+        let resets =
+            |line: &str| line.trim_end().ends_with("Environment=") && is_setting(line, "Environment");
+        text.lines().any(|line| {
+            unsets(line) || (is_later_unit(path) && path != ours && (sets(line, name) || resets(line)))
+        })
+    };
+    files.iter().rfind(counts).map(|(path, _)| path.as_path())
+}
+
+fn is_setting(line: &str, key: &str) -> bool {
+    line.trim_start().split_once('=').is_some_and(|(found, _)| found.trim_end() == key)
+}
+
+/// Whether a line sets the variable, alone or among others.
+fn sets(line: &str, name: &str) -> bool {
+    is_setting(line, "Environment") && mentions(line, &format!("{name}="))
+}
+
+fn mentions(line: &str, wanted: &str) -> bool {
+    let words = line.split_once('=').map_or("", |(_, words)| words);
+    words.split([' ', '\t', '"', '\'']).any(|word| match wanted.strip_suffix('=') {
+        Some(_) => word.starts_with(wanted),
+        None => word.split('=').next() == Some(wanted),
+    })
 }
 
 fn edit_for(text: &str, name: &str, value: &str) -> Result<Option<Splice>, EditError> {
@@ -108,6 +162,39 @@ mod tests {
             masked(&once, &wanted),
             "[Service]\n…\nEnvironment=\"AWS_REGION=b\"\nEnvironment=…\nEnvironment=\"AWS_PROFILE=p\"\n"
         );
+    }
+
+    #[test]
+    fn a_setting_that_is_not_ours_and_counts_later_is_refused() {
+        let text = "[Service]\nEnvironment=\"AWS_REGION=a\"\nEnvironment=X=1 'AWS_REGION=b'\n";
+        let wanted = [pair("AWS_REGION", "c")];
+        assert!(matches!(with_environment(Some(text.as_bytes()), &wanted), Err(EditError::Form { .. })));
+        let twice = [pair("AWS_REGION", "c"), pair("AWS_REGION", "d")];
+        let text = "[Service]\nEnvironment=\"AWS_REGION=a\"\n";
+        assert!(with_environment(Some(text.as_bytes()), &twice).is_err());
+        assert!(with_environment(None, &twice).is_err());
+    }
+
+    #[test]
+    fn files_that_count_later_are_found() {
+        let ours = Path::new("/etc/systemd/system/gitlab-runner.service.d/50-ecru.conf");
+        let unit = "/usr/lib/systemd/system/gitlab-runner.service";
+        let drop_in = "/etc/systemd/system/gitlab-runner.service.d/";
+        for (path, text, wins) in [
+            (unit.to_owned(), "[Service]\nEnvironment=A=1\n", false),
+            (unit.to_owned(), "[Service]\nUnsetEnvironment=B A\n", true),
+            (unit.to_owned(), "[Service]\nUnsetEnvironment=AB\n", false),
+            (format!("{drop_in}10-x.conf"), "[Service]\nEnvironment=A=1\n", false),
+            (format!("{drop_in}50-ecru.conf"), "[Service]\nEnvironment=A=1\n", false),
+            (format!("{drop_in}99-x.conf"), "[Service]\nEnvironment=\"B=2\" \"A=1\"\n", true),
+            (format!("{drop_in}99-x.conf"), "[Service]\nEnvironment=\n", true),
+            (format!("{drop_in}99-x.conf"), "[Service]\nEnvironment=AB=1\n", false),
+            ("/etc/default/gitlab-runner".to_owned(), "# A=1\nB=2\n", false),
+            ("/etc/default/gitlab-runner".to_owned(), "B=2\nA = 1\n", true),
+        ] {
+            let files = [(PathBuf::from(path), text.to_owned())];
+            assert_eq!(later_setting(ours, &files, "A").is_some(), wins, "{files:?}");
+        }
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use ecru_ecr::config::Config;
 use ecru_ecr::registry::Registry;
 use toml::de::{DeTable, DeValue};
 
-use super::toml_text::{added_to_array, document, meaning, quoted};
+use super::toml_text::{added_to_array, document, quoted};
 use super::{EditError, Splice, line_end, spliced, text_of};
 
 /// A registry that the machine is set up for.
@@ -27,7 +28,7 @@ pub fn with_registries(content: Option<&[u8]>, wanted: &[Wanted]) -> Result<Stri
     if text.trim().is_empty() {
         return Ok(format!("# Written by `ecru setup runner`.\n{}", fresh_configuration(wanted)));
     }
-    let before = meaning(text)?;
+    check(text)?;
     let parsed = document(text)?;
     let table = parsed.get_ref();
     let mut splices: Vec<Splice> = Vec::new();
@@ -35,12 +36,14 @@ pub fn with_registries(content: Option<&[u8]>, wanted: &[Wanted]) -> Result<Stri
     splices.extend(policy(text, table, wanted)?);
     splices.extend(rules(text, table, wanted)?);
     let result = spliced(text, splices);
-    let after = meaning(&result)?;
-    if before.keys().all(|key| after.contains_key(key)) {
-        Ok(result)
-    } else {
-        Err(EditError::Form { name: "registries".to_owned() })
-    }
+    check(&result)?;
+    Ok(result)
+}
+
+/// The helper's own reader: what it refuses would stop the helper, and with it every pull.
+fn check(text: &str) -> Result<(), EditError> {
+    Config::check_system_file(text.as_bytes())
+        .map_err(|fault| EditError::Refused { tool: "ecru", reason: fault.to_string() })
 }
 
 /// A configuration of a machine that allows `wanted` and nothing else.
@@ -92,13 +95,13 @@ fn rule(wanted: &Wanted, end: &str) -> Option<String> {
     ))
 }
 
-fn registries(text: &str, table: &DeTable<'_>, wanted: &[Wanted]) -> Result<Option<Splice>, EditError> {
+fn registries(text: &str, table: &DeTable<'_>, wanted: &[Wanted]) -> Result<Vec<Splice>, EditError> {
     let hosts = wanted.iter().map(|wanted| wanted.registry.host());
     let Some(existing) = table.get("registries") else {
         let hosts: Vec<String> = hosts.map(|host| quoted_plainly(&host)).collect();
         // Before all headers, or it would belong to one of their tables.
         let line = format!("registries = [{}]{}", hosts.join(", "), line_end(text));
-        return Ok(Some(Splice::insert(0, line)));
+        return Ok(vec![Splice::insert(0, line)]);
     };
     let names = texts("registries", existing.get_ref())?;
     let known: Vec<Registry> = names.iter().filter_map(|name| Registry::parse(name).ok()).collect();
@@ -179,9 +182,9 @@ fn texts(name: &str, value: &DeValue<'_>) -> Result<Vec<String>, EditError> {
     value.as_array().ok_or_else(wrong_type)?.iter().map(text).collect()
 }
 
-fn extended(text: &str, list: &toml::Spanned<DeValue<'_>>, missing: &[String]) -> Option<Splice> {
-    let array = list.get_ref().as_array().filter(|_| !missing.is_empty())?;
-    Some(added_to_array(text, list.span(), array, missing))
+fn extended(text: &str, list: &toml::Spanned<DeValue<'_>>, missing: &[String]) -> Vec<Splice> {
+    let array = list.get_ref().as_array().filter(|_| !missing.is_empty());
+    array.map(|array| added_to_array(text, list.span(), array, missing)).unwrap_or_default()
 }
 
 /// What may be seen of ecru's configuration: all but what a trust policy keeps between two parties.
@@ -191,7 +194,7 @@ pub(crate) fn visible(path: &str, value: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use ecru_ecr::config::{Config, Source};
+    use ecru_ecr::config::Source;
 
     use super::*;
 
@@ -262,6 +265,16 @@ mod tests {
             edited(Some("on_error = \"report\"\n"), &[wanted(FIRST, None)]),
             format!("registries = [\"{FIRST}\"]\non_error = \"report\"\n")
         );
+    }
+
+    #[test]
+    fn what_the_helper_would_refuse_is_refused() {
+        for text in
+            ["unknown = 1\n", "[policy]\naccounts = [\"1\"]\nregions = []\n", "registries = [\"x\"]\n"]
+        {
+            let error = with_registries(Some(text.as_bytes()), &[wanted(FIRST, None)]).unwrap_err();
+            assert!(error.to_string().starts_with("ecru refuses it: line "), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub fn with_job_containers(
     let docker_table = runner_table
         .get("docker")
         .and_then(|docker| docker.get_ref().as_table())
-        .ok_or_else(|| EditError::Form { name: "[runners.docker]".to_owned() })?;
+        .ok_or_else(|| EditError::Missing { name: "[runners.docker]".to_owned() })?;
     let environment = missing(runner_table, "environment", &containers.environment, name_of_variable)?;
     let volumes = missing(docker_table, "volumes", &containers.volumes, target_of_volume)?;
     let splices = [
@@ -101,10 +101,21 @@ fn target_of_volume(entry: &str) -> &str {
     parts.next().unwrap_or(first)
 }
 
-/// Whether `entry` gives what `wanted` gives: its mode may be left out or another.
-fn is_same(entry: &str, wanted: &str) -> bool {
+/// What stands against `entry` in the place of `wanted`, which is a volume or a variable. The mode of a volume may be left
+/// out or another, but what is to be read-only must be so: the file is the host's, and every job could change it.
+fn conflict(entry: &str, wanted: &str, key: &str, place: &str) -> Option<EditError> {
     let without_mode = |volume: &str| volume.split(':').take(2).collect::<Vec<_>>().join(":");
-    entry == wanted || (wanted.starts_with('/') && without_mode(entry) == without_mode(wanted))
+    let is_read_only = |volume: &str| {
+        volume.splitn(3, ':').nth(2).is_some_and(|mode| mode.split(',').any(|option| option == "ro"))
+    };
+    if entry == wanted {
+        return None;
+    }
+    if !wanted.starts_with('/') || without_mode(entry) != without_mode(wanted) {
+        return Some(EditError::Occupied { name: format!("{key}: {place}") });
+    }
+    let is_fit = is_read_only(entry) || !is_read_only(wanted);
+    (!is_fit).then(|| EditError::Writable { name: place.to_owned(), volume: wanted.to_owned() })
 }
 
 /// Those of `wanted` that the list `key` lacks. The runner takes the last entry of a variable.
@@ -119,8 +130,10 @@ fn missing<'w>(
     for one in wanted {
         match entries.iter().rfind(|entry| identity(entry) == identity(one)) {
             None => missing.push(one),
-            Some(entry) if is_same(entry, one) => {}
-            Some(_) => return Err(EditError::Occupied { name: format!("{key}: {}", identity(one)) }),
+            Some(entry) => match conflict(entry, one, key, identity(one)) {
+                None => {}
+                Some(error) => return Err(error),
+            },
         }
     }
     Ok(missing)
@@ -142,19 +155,20 @@ fn added(
     key: &str,
     missing: &[&String],
     header: &str,
-) -> Result<Option<Splice>, EditError> {
+) -> Result<Vec<Splice>, EditError> {
     if missing.is_empty() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let values: Vec<String> = missing.iter().map(|one| (*one).clone()).collect();
     if let Some(list) = table.get(key)
         && let Some(array) = list.get_ref().as_array()
     {
-        return Ok(Some(added_to_array(text, list.span(), array, &values)));
+        return Ok(added_to_array(text, list.span(), array, &values));
     }
     let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
     let line = format!("{key} = [{}]", values.join(", "));
-    line_behind_last(text, table, &line).map(Some).ok_or_else(|| EditError::Form { name: header.to_owned() })
+    let splice = line_behind_last(text, table, &line);
+    splice.map(|splice| vec![splice]).ok_or_else(|| EditError::Form { name: header.to_owned() })
 }
 
 fn expected(
@@ -216,7 +230,7 @@ mod tests {
 
     #[test]
     fn what_is_there_already_stays_as_it_is_written() {
-        let text = "[[runners]]\nexecutor = 'docker'\nenvironment = [\"DOCKER_CONFIG=/old\", \"DOCKER_CONFIG=/c\"]\n[runners.docker]\nvolumes = ['/a/helper:/usr/local/bin/helper', \"/s.sock:/s.sock:rw\"]\n";
+        let text = "[[runners]]\nexecutor = 'docker'\nenvironment = [\"DOCKER_CONFIG=/old\", \"DOCKER_CONFIG=/c\"]\n[runners.docker]\nvolumes = ['/a/helper:/usr/local/bin/helper:z,ro', \"/s.sock:/s.sock:rw\"]\n";
         assert_eq!(edited(text).unwrap(), text);
     }
 
@@ -235,6 +249,23 @@ mod tests {
             of("", "'/usr/bin/amazon:/usr/local/bin/helper:ro'"),
             Err(EditError::Occupied { name: "volumes: /usr/local/bin/helper".to_owned() })
         );
+    }
+
+    #[test]
+    fn what_jobs_could_change_on_the_host_is_refused() {
+        for mode in ["", ":rw", ":z", ":rslave,rw"] {
+            let volume = format!("/a/helper:/usr/local/bin/helper{mode}");
+            let text =
+                format!("[[runners]]\nexecutor = 'docker'\n[runners.docker]\nvolumes = ['{volume}']\n");
+            let error = edited(&text).unwrap_err();
+            assert_eq!(
+                error,
+                EditError::Writable {
+                    name: "/usr/local/bin/helper".to_owned(),
+                    volume: "/a/helper:/usr/local/bin/helper:ro".to_owned()
+                }
+            );
+        }
     }
 
     #[test]
@@ -267,5 +298,7 @@ mod tests {
         ] {
             assert!(edited(text).is_err(), "{text}");
         }
+        let without_table = edited("[[runners]]\nexecutor = 'docker'\n").unwrap_err();
+        assert_eq!(without_table.to_string(), "it has no `[runners.docker]`");
     }
 }

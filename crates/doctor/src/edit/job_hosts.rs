@@ -79,11 +79,11 @@ pub fn with_job_hosts(
     };
     let document = document(text)?;
     let table = section_table(document.get_ref(), index, section)?;
-    let (splice, value) = match &setting {
+    let (splices, value) = match &setting {
         Setting::Options(options) => with_options(text, table, options)?,
         Setting::ReadyCommand(command) => with_ready_command(text, table, command)?,
     };
-    let result = spliced(text, splice.into_iter().collect());
+    let result = spliced(text, splices);
     if expected(before, index, section, setting.key(), value).as_ref() != Some(&meaning(&result)?) {
         return Err(EditError::Form { name: setting.key().to_owned() });
     }
@@ -122,10 +122,7 @@ fn section_table<'d, 't>(
     let runner =
         runners.and_then(|runners| runners.get(index)).and_then(|runner| runner.get_ref().as_table());
     let table = runner.and_then(|runner| runner.get(section)).and_then(|table| table.get_ref().as_table());
-    table.ok_or_else(|| EditError::WrongType {
-        name: format!("runners.{section}"),
-        expected: "a table of this runner",
-    })
+    table.ok_or_else(|| EditError::Missing { name: format!("[runners.{section}]") })
 }
 
 /// The change, if one is needed, and the value that there is then.
@@ -133,7 +130,7 @@ fn with_options(
     text: &str,
     machine: &DeTable<'_>,
     wanted: &[(&'static str, String)],
-) -> Result<(Option<Splice>, toml::Value), EditError> {
+) -> Result<(Vec<Splice>, toml::Value), EditError> {
     let wrong_type = || EditError::WrongType { name: OPTIONS.to_owned(), expected: "a list of texts" };
     let Some(there) = machine.get(OPTIONS) else {
         let entries: Vec<String> = wanted.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -141,7 +138,7 @@ fn with_options(
         let line = format!("{OPTIONS} = [{}]", quoted.join(", "));
         let splice = line_behind_last(text, machine, &line)
             .ok_or_else(|| EditError::Form { name: "runners.machine".to_owned() })?;
-        return Ok((Some(splice), toml::Value::from(entries)));
+        return Ok((vec![splice], toml::Value::from(entries)));
     };
     let array = there.get_ref().as_array().ok_or_else(wrong_type)?;
     let mut entries = Vec::new();
@@ -161,27 +158,28 @@ fn with_options(
             return Err(EditError::Occupied { name: (*key).to_owned() });
         }
     }
-    let splice = (!missing.is_empty()).then(|| added_to_array(text, there.span(), array, &missing));
+    let splices =
+        if missing.is_empty() { Vec::new() } else { added_to_array(text, there.span(), array, &missing) };
     entries.extend(missing);
-    Ok((splice, toml::Value::from(entries)))
+    Ok((splices, toml::Value::from(entries)))
 }
 
 fn with_ready_command(
     text: &str,
     autoscaler: &DeTable<'_>,
     command: &str,
-) -> Result<(Option<Splice>, toml::Value), EditError> {
+) -> Result<(Vec<Splice>, toml::Value), EditError> {
     let value = toml::Value::from(command);
     let Some(there) = autoscaler.get(READY_COMMAND) else {
         let line = format!("{READY_COMMAND} = {}", quoted(command));
         let splice = line_behind_last(text, autoscaler, &line)
             .ok_or_else(|| EditError::Form { name: "runners.autoscaler".to_owned() })?;
-        return Ok((Some(splice), value));
+        return Ok((vec![splice], value));
     };
     match there.get_ref() {
-        DeValue::String(held) if held == command => Ok((None, value)),
+        DeValue::String(held) if held == command => Ok((Vec::new(), value)),
         DeValue::String(held) if held.trim().is_empty() => {
-            Ok((Some(Splice::replace(there.span(), quoted(command))), value))
+            Ok((vec![Splice::replace(there.span(), quoted(command))], value))
         }
         DeValue::String(_) => Err(EditError::Occupied { name: READY_COMMAND.to_owned() }),
         _ => Err(EditError::WrongType { name: READY_COMMAND.to_owned(), expected: "a text" }),

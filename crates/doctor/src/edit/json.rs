@@ -1,5 +1,7 @@
 //! Members of a JSON document, with their places.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use jsonc_parser::ast::{Object, ObjectProp, Value};
@@ -41,9 +43,34 @@ pub(super) fn object(text: &str) -> Result<Object<'_>, EditError> {
     let parsed = parse_to_ast(text, &CollectOptions::default(), &STRICT)
         .map_err(|error| malformed("JSON", text, error.range().start, "unexpected character"))?;
     match parsed.value {
-        Some(Value::Object(object)) => Ok(object),
+        Some(Value::Object(object)) => {
+            refuse_duplicates(&object)?;
+            Ok(object)
+        }
         _ => Err(EditError::WrongType { name: "the document".to_owned(), expected: "an object" }),
     }
+}
+
+/// Go's decoder takes members whose names differ in case for one, and puts those of one name together; others take the
+/// last. The keys of registries are told apart to the letter.
+fn refuse_duplicates(object: &Object<'_>) -> Result<(), EditError> {
+    let mut seen = BTreeSet::new();
+    for property in &object.properties {
+        let name = property.name.as_str();
+        if !seen.insert(name.to_ascii_lowercase()) {
+            return Err(EditError::Duplicate { name: without_password(name).into_owned() });
+        }
+        if let Value::Object(entries) = &property.value
+            && ["auths", "credHelpers"].iter().any(|known| known.eq_ignore_ascii_case(name))
+        {
+            let mut seen = BTreeSet::new();
+            let mut names = entries.properties.iter().map(|entry| entry.name.as_str());
+            if let Some(name) = names.find(|name| !seen.insert(*name)) {
+                return Err(EditError::Duplicate { name: without_password(name).into_owned() });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The member that Go's decoder takes for `name`: it does not mind the case.
@@ -108,29 +135,54 @@ fn filled(text: &str, object: &Object<'_>, members: &[(String, String)]) -> Stri
 }
 
 /// `text` with a mask in place of every string but the suffixes of helpers: what Docker's file holds otherwise is a
-/// secret, or may be (headers, the addresses of proxies). Keys and numbers stay. `None` if it is not a JSON object.
+/// secret, or may be (headers, the addresses of proxies). Numbers stay, and keys but for a user and password before an
+/// address. `None` if it is not a JSON object.
 pub(crate) fn masked(text: &str) -> Option<String> {
     let object = object(text).ok()?;
-    let mut secrets = Vec::new();
+    let mut masks = Vec::new();
     for property in &object.properties {
         let name = property.name.as_str();
         let is_helper = ["credsStore", "credHelpers"].iter().any(|known| known.eq_ignore_ascii_case(name));
-        if !is_helper {
-            collect_strings(&property.value, &mut secrets);
-        }
+        mask_key(property, &mut masks);
+        mask_value(&property.value, is_helper, &mut masks);
     }
-    Some(spliced(text, secrets.into_iter().map(|range| Splice::replace(range, MASK)).collect()))
+    Some(spliced(text, masks))
 }
 
-fn collect_strings(value: &Value<'_>, found: &mut Vec<Range<usize>>) {
+fn mask_value(value: &Value<'_>, shows_strings: bool, masks: &mut Vec<Splice>) {
     match value {
-        Value::StringLit(string) => found.push(string.range.start..string.range.end),
+        Value::StringLit(_) if shows_strings => {}
+        Value::StringLit(string) => masks.push(Splice::replace(of(string.range), MASK)),
         Value::Object(object) => {
-            object.properties.iter().for_each(|property| collect_strings(&property.value, found));
+            for property in &object.properties {
+                mask_key(property, masks);
+                mask_value(&property.value, shows_strings, masks);
+            }
         }
-        Value::Array(array) => array.elements.iter().for_each(|element| collect_strings(element, found)),
+        Value::Array(array) => {
+            array.elements.iter().for_each(|element| mask_value(element, shows_strings, masks));
+        }
         Value::NumberLit(_) | Value::BooleanLit(_) | Value::NullKeyword(_) => {}
     }
+}
+
+fn mask_key(property: &ObjectProp<'_>, masks: &mut Vec<Splice>) {
+    if let Cow::Owned(masked) = without_password(property.name.as_str()) {
+        masks.push(Splice::replace(of(property.name.range()), quoted(&masked)));
+    }
+}
+
+/// A key as it may be seen: some are addresses with a user and a password in them.
+fn without_password(key: &str) -> Cow<'_, str> {
+    let Some((_, behind)) = key.rsplit_once('@') else { return Cow::Borrowed(key) };
+    let scheme = key.split_once("://").map_or("", |(scheme, _)| scheme);
+    let scheme = if scheme.contains('@') { "" } else { scheme };
+    let separator = if scheme.is_empty() { "" } else { "://" };
+    Cow::Owned(format!("{scheme}{separator}…@{behind}"))
+}
+
+fn of(range: jsonc_parser::common::Range) -> Range<usize> {
+    range.start..range.end
 }
 
 #[cfg(test)]
@@ -145,6 +197,35 @@ mod tests {
             r#"{"auths": {"h": {"auth": "…"}}, "HttpHeaders": {"X": ["…"]}, "CREDSSTORE": "a", "n": 1}"#
         );
         assert_eq!(masked("{"), None);
+    }
+
+    #[test]
+    fn passwords_in_keys_are_not_shown() {
+        for (key, shown) in [
+            ("https://u:hunter2@h/v1/", "https://…@h/v1/"),
+            ("u:hunter2@h", "…@h"),
+            ("u@x:hun://ter2@h", "…@h"),
+            ("https://u:hun@ter2@h", "https://…@h"),
+            ("h:5000", "h:5000"),
+        ] {
+            let text =
+                |key: &str| format!(r#"{{"auths": {{"{key}": {{}}}}, "credHelpers": {{"{key}": "x"}}}}"#);
+            assert_eq!(masked(&text(key)).unwrap(), text(shown));
+        }
+    }
+
+    #[test]
+    fn a_member_that_stands_twice_is_refused() {
+        for text in [
+            r#"{"auths":{},"auths":{}}"#,
+            r#"{"auths":{},"Auths":{}}"#,
+            r#"{"x":1,"x":1}"#,
+            r#"{"auths":{"h":{},"h":{}}}"#,
+            r#"{"credHelpers":{"h":"a","h":"b"}}"#,
+        ] {
+            assert!(matches!(object(text), Err(EditError::Duplicate { .. })), "{text}");
+        }
+        object(r#"{"auths":{"h":{},"H":{}}}"#).unwrap();
     }
 
     #[test]

@@ -72,6 +72,20 @@ pub enum EditError {
         /// The setting.
         name: String,
     },
+    /// A volume of the host's files can be written in containers.
+    #[error("jobs can write to `{name}` of the host")]
+    Writable {
+        /// The place in containers.
+        name: String,
+        /// The volume as it should be.
+        volume: String,
+    },
+    /// It lacks a table that the edit adds to.
+    #[error("it has no `{name}`")]
+    Missing {
+        /// The header of the table.
+        name: String,
+    },
     /// There is no such runner, or several.
     #[error("{0}")]
     Runner(#[from] ecru_gitlab::config_toml::SelectionError),
@@ -90,6 +104,8 @@ impl EditError {
         match self {
             Self::Duplicate { name } => Some(format!("remove one `{name}`")),
             Self::Occupied { name } => Some(format!("remove `{name}` if it is not needed any more")),
+            Self::Writable { volume, .. } => Some(format!("write the volume as `{volume}`")),
+            Self::Missing { name } => Some(format!("write `{name}` with its settings below this runner")),
             Self::Runner(error) => error.hint(),
             Self::Form { name } => Some(format!("write `{name}` on lines of its own")),
             _ => None,

@@ -28,8 +28,8 @@ pub fn with_docker_auth_config(
     let index = config.runners.iter().position(|other| std::ptr::eq(other, chosen)).unwrap_or_default();
 
     let document = document(text)?;
-    let (splice, value) = edit_of_runner(text, runner_table(document.get_ref(), index)?, helpers, suffix)?;
-    let result = spliced(text, splice.into_iter().collect());
+    let (splices, value) = edit_of_runner(text, runner_table(document.get_ref(), index)?, helpers, suffix)?;
+    let result = spliced(text, splices);
     if !is_as_meant(before, &meaning(&result)?, index, &value) {
         return Err(EditError::Form { name: "environment".to_owned() });
     }
@@ -53,14 +53,14 @@ fn edit_of_runner(
     runner: &DeTable<'_>,
     helpers: &Helpers,
     suffix: &str,
-) -> Result<(Option<Splice>, String), EditError> {
+) -> Result<(Vec<Splice>, String), EditError> {
     let wrong_type = || EditError::WrongType { name: "environment".to_owned(), expected: "a list of texts" };
     let Some(environment) = runner.get("environment") else {
         let value = format!("{PREFIX}{}", helpers.document(suffix));
         let line = format!("environment = [{}]", quoted(&value));
         let splice = line_behind_last(text, runner, &line)
             .ok_or_else(|| EditError::Form { name: "[[runners]]".to_owned() })?;
-        return Ok((Some(splice), value));
+        return Ok((vec![splice], value));
     };
     let array = environment.get_ref().as_array().ok_or_else(wrong_type)?;
     let mut last = None;
@@ -73,17 +73,17 @@ fn edit_of_runner(
     }
     let Some((span, json)) = last else {
         let value = format!("{PREFIX}{}", helpers.document(suffix));
-        let splice = added_to_array(text, environment.span(), array, std::slice::from_ref(&value));
-        return Ok((Some(splice), value));
+        let splices = added_to_array(text, environment.span(), array, std::slice::from_ref(&value));
+        return Ok((splices, value));
     };
     if json.trim().is_empty() {
         let value = format!("{PREFIX}{}", helpers.document(suffix));
-        return Ok((Some(Splice::replace(span, quoted(&value))), value));
+        return Ok((vec![Splice::replace(span, quoted(&value))], value));
     }
     let edited = with_helpers(Some(json.as_bytes()), helpers, suffix)?;
     let value = format!("{PREFIX}{edited}");
     let splice = (edited != json).then(|| Splice::replace(span, quoted(&value)));
-    Ok((splice, value))
+    Ok((splice.into_iter().collect(), value))
 }
 
 fn is_as_meant(mut before: toml::Table, after: &toml::Table, index: usize, value: &str) -> bool {
@@ -160,7 +160,10 @@ mod tests {
         for (before, after) in [
             ("[]", format!("[{entry}]")),
             ("[\"A=1\"]", format!("[\"A=1\", {entry}]")),
-            ("[\n 'A=1',\n 'B', # b\n]", format!("[\n 'A=1',\n 'B',\n {entry}, # b\n]")),
+            ("[\n 'A=1',\n 'B', # b\n]", format!("[\n 'A=1',\n 'B', # b\n {entry},\n]")),
+            ("[\n 'A=1',\n 'B' # b, c\n]", format!("[\n 'A=1',\n 'B', # b, c\n {entry}\n]")),
+            ("['B' # b\n]", format!("['B', # b\n{entry}\n]")),
+            ("['B' # b\n, # c\n]", format!("['B', {entry} # b\n, # c\n]")),
         ] {
             let text = |array: &str| format!("[[runners]]\nname = 'b'\nenvironment = {array}");
             assert_eq!(edited(&text(before), None).unwrap(), text(&after));

@@ -67,21 +67,47 @@ fn is_plain(value: &DeValue<'_>) -> bool {
     }
 }
 
-/// Adds strings behind the last one of an array that stands at `span`, in the style of the text.
+/// Adds strings behind the last one of an array that stands at `span`, in the style of the text. A comment behind the
+/// last one stays with it.
 pub(super) fn added_to_array(
     text: &str,
     span: std::ops::Range<usize>,
     array: &toml::de::DeArray<'_>,
     values: &[String],
-) -> Splice {
+) -> Vec<Splice> {
     let values = values.iter().map(|value| quoted(value));
     let Some(last) = array.iter().last() else {
-        return Splice::insert(span.start + 1, values.collect::<Vec<_>>().join(", "));
+        return vec![Splice::insert(span.start + 1, values.collect::<Vec<_>>().join(", "))];
     };
     let before_last = &text[..last.span().start];
     let space = &before_last[before_last.trim_end().len()..];
+    let end = last.span().end;
+    let line = text[end..].lines().next().unwrap_or_default();
+    let behind = line.trim_start().strip_prefix(',').unwrap_or(line).trim_start();
+    if behind.starts_with('#') && end + line.len() < span.end {
+        let has_comma = line.trim_start().starts_with(',');
+        // A comma on a line below belongs behind the last one still, so that only the whole can stay in its order.
+        if has_comma || !has_comma_below(text, end + line.len(), span.end) {
+            let gap = if space.contains('\n') {
+                space.to_owned()
+            } else {
+                format!("{}{}", line_end(text), indentation(text, last.span().start))
+            };
+            let mut added = values.map(|value| format!("{gap}{value}")).collect::<Vec<_>>().join(",");
+            if has_comma {
+                added.push(',');
+                return vec![Splice::insert(end + line.len(), added)];
+            }
+            return vec![Splice::insert(end, ","), Splice::insert(end + line.len(), added)];
+        }
+    }
     let gap = if space.contains('\n') { space } else { " " };
-    Splice::insert(last.span().end, values.map(|value| format!(",{gap}{value}")).collect::<String>())
+    vec![Splice::insert(end, values.map(|value| format!(",{gap}{value}")).collect::<String>())]
+}
+
+/// Whether a comma stands between two places of an array behind its last element, where all else is space and comments.
+fn has_comma_below(text: &str, from: usize, to: usize) -> bool {
+    text[from..to].lines().any(|line| line.trim_start().starts_with(','))
 }
 
 /// `text` with a mask in place of every string for which `shown` gives none, and without the words of comments: a key

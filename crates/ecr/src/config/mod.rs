@@ -160,6 +160,14 @@ impl Config {
         Ok(config)
     }
 
+    /// Whether `content` could be the system's file.
+    ///
+    /// # Errors
+    /// If no program of ecru's would read it.
+    pub fn check_system_file(content: &[u8]) -> Result<(), Fault> {
+        Self::default().add_text(content, true)
+    }
+
     fn add(&mut self, source: &Source) -> Result<(), ConfigError> {
         let path = || source.path.clone();
         let unreadable = |source| ConfigError::Unreadable { path: path(), source };
