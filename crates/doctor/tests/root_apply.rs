@@ -27,6 +27,51 @@ fn a_link_of_another_owner_into_a_folder_of_root_is_refused() {
     assert_eq!(stage.everything(), before);
 }
 
+/// A folder of user 997 that is a link of root's.
+fn linked(link: &str, target: &str, folders: &[(&str, u32)]) -> (Stage, Result<(), ApplyError>) {
+    let stage = Stage::new();
+    for (folder, owner) in folders {
+        std::fs::create_dir_all(stage.path(folder)).unwrap();
+        std::os::unix::fs::chown(stage.path(folder), Some(*owner), Some(*owner)).unwrap();
+    }
+    symlink(target, stage.path(link)).unwrap();
+    let change = stage.change("/home/runner/.docker/config.json", "{}");
+    let result = apply(&plan([change]), stage.machine());
+    (stage, result)
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_link_of_root_leads_into_no_folder_of_others() {
+    for target in ["/srv/other", "../../srv/other", "/srv/other/of-root", "/srv/other/of-root/.."] {
+        let folders = [("/srv/other", 997), ("/srv/other/of-root", 0)];
+        let (stage, result) = linked("/home/runner/.docker", target, &folders);
+        let error = result.unwrap_err();
+        assert!(
+            matches!(error, ApplyError::ForeignLink { link_owner: 0, folder_owner: 997, .. }),
+            "{target}: {error}"
+        );
+        assert!(!stage.path("/srv/other/config.json").exists());
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_link_of_root_leads_to_the_same_owner_or_to_root() {
+    let of_runner = [("/home/runner", 997), ("/srv/runner", 997)];
+    let (stage, result) = linked("/home/runner/.docker", "/srv/runner", &of_runner);
+    result.unwrap();
+    assert_eq!(stage.text("/srv/runner/config.json"), "{}");
+
+    // As `/home` is on systems that keep all that changes below `/var`.
+    let stage = Stage::new();
+    std::fs::rename(stage.path("/home"), stage.path("/homes")).unwrap();
+    std::os::unix::fs::chown(stage.path("/homes/runner"), Some(997), Some(997)).unwrap();
+    symlink("homes", stage.path("/home")).unwrap();
+    apply(&plan([stage.change(CONFIG, "{}")]), stage.machine()).unwrap();
+    assert_eq!(stage.text("/homes/runner/.docker/config.json"), "{}");
+}
+
 #[test]
 #[ignore = "needs root"]
 fn owners_stay_and_new_files_belong_to_the_folder_s_owner() {

@@ -58,6 +58,18 @@ struct Walk<'p> {
     links: usize,
     /// Owners of links who must own the folder to which they lead.
     owners: Vec<u32>,
+    /// Links of root or of the caller, while names of their targets are ahead.
+    trusted: Vec<TrustedLink>,
+}
+
+/// A link that may lead through folders of its owner, and of the owner of the folder that it stands in. A folder of
+/// anybody else would hand a file of the one to the other, even if root made the link: `/home` may lead to `/var/home`,
+/// and `/root/.docker` must not lead into a home.
+struct TrustedLink {
+    owner: u32,
+    folder_owner: u32,
+    /// How many names are ahead when the last one of its target has been taken.
+    behind: usize,
 }
 
 impl<'p> Walk<'p> {
@@ -66,7 +78,15 @@ impl<'p> Walk<'p> {
         let root =
             rustix::fs::open(root, folder_flags() & !OFlags::NOFOLLOW, Mode::empty()).map_err(failed)?;
         let folder = rustix::io::dup(&root).map_err(failed)?;
-        Ok(Self { path, root, folder, ahead: components(path), links: 0, owners: Vec::new() })
+        Ok(Self {
+            path,
+            root,
+            folder,
+            ahead: components(path),
+            links: 0,
+            owners: Vec::new(),
+            trusted: Vec::new(),
+        })
     }
 
     fn place(mut self, new_folders: Option<NewFolders>) -> Result<Place, ApplyError> {
@@ -75,6 +95,7 @@ impl<'p> Walk<'p> {
         while let Some(name) = self.ahead.pop_front() {
             if name == ".." {
                 self.go_up().map_err(failed)?;
+                self.check_trusted_links()?;
                 continue;
             }
             let found = stat(&self.folder, &name).map_err(failed)?;
@@ -91,6 +112,7 @@ impl<'p> Walk<'p> {
                 self.make_folder(&name, new).map_err(failed)?;
             }
             self.folder = open_folder(&self.folder, &name).map_err(failed)?;
+            self.check_trusted_links()?;
         }
         Err(failed(io::Error::other("it names no file")))
     }
@@ -112,17 +134,37 @@ impl<'p> Walk<'p> {
         }
         let target = rustix::fs::readlinkat(&self.folder, name, Vec::new()).map_err(|e| failed(e.into()))?;
         let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
+        if is_trusted(link.st_uid) {
+            let folder = rustix::fs::fstat(&self.folder).map_err(|error| failed(error.into()))?;
+            let behind = self.ahead.len();
+            self.trusted.push(TrustedLink { owner: link.st_uid, folder_owner: folder.st_uid, behind });
+        } else {
+            self.owners.push(link.st_uid);
+        }
         if target.is_absolute() {
             self.folder = rustix::io::dup(&self.root).map_err(|error| failed(error.into()))?;
         }
         let mut ahead = components(&target);
         ahead.append(&mut self.ahead);
         self.ahead = ahead;
-        let is_trusted = link.st_uid == 0 || link.st_uid == rustix::process::geteuid().as_raw();
-        if !is_trusted {
-            self.owners.push(link.st_uid);
-        }
         Ok(())
+    }
+
+    /// Whether the folder that was just opened is one to which these links may lead.
+    fn check_trusted_links(&mut self) -> Result<(), ApplyError> {
+        let ahead = self.ahead.len();
+        self.trusted.retain(|link| link.behind <= ahead);
+        let folder =
+            rustix::fs::fstat(&self.folder).map_err(|error| ApplyError::io(self.path, error.into()))?;
+        let is_fit = |link: &&TrustedLink| is_trusted(folder.st_uid) || folder.st_uid == link.folder_owner;
+        match self.trusted.iter().find(|link| !is_fit(link)) {
+            None => Ok(()),
+            Some(link) => Err(ApplyError::ForeignLink {
+                path: self.path.to_owned(),
+                link_owner: link.owner,
+                folder_owner: folder.st_uid,
+            }),
+        }
     }
 
     fn check_owners(&self) -> Result<(), ApplyError> {
@@ -150,6 +192,10 @@ impl<'p> Walk<'p> {
         give(&made, new.owner.unwrap_or(parent.st_uid), parent.st_gid)?;
         Ok(rustix::fs::fchmod(&made, Mode::from_raw_mode(new.mode))?)
     }
+}
+
+fn is_trusted(uid: u32) -> bool {
+    uid == 0 || uid == rustix::process::geteuid().as_raw()
 }
 
 /// Makes `uid` and `gid` the owner, if they are not.
