@@ -4,10 +4,18 @@
 //! the helper and its identity belong there and nowhere else. `initContainers` came with version 0.92.0 of the chart
 //! (its merge request 537).
 
+use ecru_ecr::config::SYSTEM_FILE;
+
 use super::quoting::{double_quoted, indented};
-use super::registry_rules::registry_rules;
-use super::{HELPER, environment_line};
-use crate::edit::ecru_config::Wanted;
+use super::{HELPER, docker_auth_config};
+use crate::edit::ecru_config::{Wanted, fresh_configuration};
+
+/// What the manager reads in every version of GitLab Runner: since 19.4 it runs no helper that a `DOCKER_AUTH_CONFIG`
+/// names, unless a setting permits it.
+const DOCKER_FILE: &str = "/home/gitlab-runner/.docker/config.json";
+
+const RUNNERS: &str = "runners:\n  executor: kubernetes\n  config: |\n    [[runners]]\n      [runners.kubernetes]\n        \
+                       namespace = \"{{ .Release.Namespace }}\"\n";
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -26,13 +34,11 @@ impl Helm<'_> {
     /// The text of a `values.yaml`.
     #[must_use]
     pub fn text(&self) -> String {
-        let rules = registry_rules(self.wanted, None);
         format!(
-            "# For GitLab's chart gitlab-runner, 0.92.0 or newer, beside all other values.\n{}{}{}{}",
+            "# For GitLab's chart gitlab-runner, 0.92.0 or newer, beside all other values.\n{}{}{}{RUNNERS}",
             self.service_account(),
             self.program(),
-            Self::rules(&rules),
-            self.runners()
+            self.files()
         )
     }
 
@@ -54,27 +60,21 @@ impl Helm<'_> {
              capabilities:\n        drop: [\"ALL\"]\n    \
              volumeMounts:\n      - name: ecru\n        mountPath: /ecru\n\
              volumeMounts:\n  - name: ecru\n    mountPath: /usr/local/bin/{HELPER}\n    subPath: {HELPER}\n    \
-             readOnly: true\n",
+             readOnly: true\n  \
+             - name: configmaps\n    mountPath: {SYSTEM_FILE}\n    subPath: ecru.toml\n    readOnly: true\n  \
+             # In the home of the user that the manager's image runs as.\n  \
+             - name: configmaps\n    mountPath: {DOCKER_FILE}\n    subPath: docker.json\n    readOnly: true\n",
             double_quoted(self.helper_image)
         )
     }
 
-    /// The chart mounts `configMaps` at `/configmaps`.
-    fn rules(rules: &str) -> String {
-        if rules.is_empty() {
-            return String::new();
-        }
+    /// The chart makes files of `configMaps` in its volume `configmaps`. They are root's, and the pod's group may only read
+    /// them (Kubernetes mounts that volume read-only), which is what the helper wants of a file with a policy.
+    fn files(&self) -> String {
         format!(
-            "envVars:\n  - name: ECRU_CONFIG\n    value: /configmaps/ecru.toml\nconfigMaps:\n  ecru.toml: |\n{}",
-            indented(rules, 4)
+            "configMaps:\n  ecru.toml: |\n{}  docker.json: |\n    {}\n",
+            indented(&fresh_configuration(self.wanted), 4),
+            docker_auth_config(self.wanted, self.creds_store)
         )
-    }
-
-    fn runners(&self) -> String {
-        let line = environment_line(self.wanted, self.creds_store);
-        let config = format!(
-            "[[runners]]\n  {line}\n  [runners.kubernetes]\n    namespace = \"{{{{ .Release.Namespace }}}}\"\n"
-        );
-        format!("runners:\n  executor: kubernetes\n  config: |\n{}", indented(&config, 4))
     }
 }

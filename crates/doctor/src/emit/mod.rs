@@ -43,13 +43,17 @@ pub fn docker_auth_config(wanted: &[Wanted], creds_store: bool) -> String {
 /// The lines of a runner's `config.toml`.
 #[must_use]
 pub fn config_toml(wanted: &[Wanted], creds_store: bool) -> String {
+    let value = format!("DOCKER_AUTH_CONFIG={}", docker_auth_config(wanted, creds_store));
+    let note: String = HELPERS_OF_VARIABLES.lines().map(|line| format!("# {line}\n")).collect();
     format!(
-        "# In the [[runners]] whose jobs use these registries, beside its other settings.\n[[runners]]\n  {}\n",
-        environment_line(wanted, creds_store)
+        "# In the [[runners]] whose jobs use these registries, beside its other settings.\n{note}[[runners]]\n  \
+         environment = [{}]\n",
+        toml_literal(&value)
     )
 }
 
-fn environment_line(wanted: &[Wanted], creds_store: bool) -> String {
-    let value = format!("DOCKER_AUTH_CONFIG={}", docker_auth_config(wanted, creds_store));
-    format!("environment = [{}]", toml_literal(&value))
-}
+/// What is known of versions that run fewer helpers (GitLab Runner, merge request 7320), for people.
+pub const HELPERS_OF_VARIABLES: &str = "\
+GitLab Runner 19.4, 19.3.2, 19.2.4 and 19.1.3 run no helper that a job's DOCKER_AUTH_CONFIG names, unless the setting
+allowed_docker_credential_helpers permits it; whether that holds for a value in config.toml too is not known. A helper
+that ~/.docker/config.json of the runner's user names runs in every version.";

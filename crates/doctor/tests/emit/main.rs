@@ -12,6 +12,7 @@ use ecru_doctor::emit::{
     DEFAULT_AUDIENCE, GitLabCi, GitLabCiError, Helm, Module, Terraform, config_toml, docker_auth_config,
 };
 use ecru_doctor::iam_policy::puller_policy;
+use ecru_ecr::config::Config;
 use ecru_ecr::registry::Registry;
 use ecru_gitlab::ci::Pipeline;
 use ecru_gitlab::config_toml::ConfigToml;
@@ -97,9 +98,18 @@ fn terraform_makes_an_identity_and_keeps_containers_from_it() {
     assert!(script.starts_with("#!/bin/sh\nset -eu\n"), "{script}");
     let written = heredocs(script);
     assert_names_the_helper(&written["/root/.docker/config.json"]);
-    let ecru: toml::Table = written["/etc/ecru/config.toml"].parse().unwrap();
+    assert_permits(&written["/etc/ecru/config.toml"]);
+}
+
+/// Whether `text` is a system's configuration that allows all of `mixed` and nothing else.
+#[track_caller]
+fn assert_permits(text: &str) {
+    Config::check_system_file(text.as_bytes()).unwrap();
+    let ecru: toml::Table = text.parse().unwrap();
     assert_eq!(ecru["registries"].as_array().unwrap().len(), 3);
     assert_eq!(ecru["registry"][0]["role_arn"].as_str(), Some(ROLE));
+    assert_eq!(ecru["policy"]["accounts"], toml::Value::from(vec!["111122223333", "444455556666"]));
+    assert_eq!(ecru["policy"]["public"], toml::Value::from(true));
 }
 
 /// The files that a script writes by `cat >FILE <<'ECRU'`.
@@ -127,11 +137,9 @@ fn the_module_gets_a_policy_and_the_helper() {
     assert_eq!(module["runner_role"]["policy_arns"], json!(["aws_iam_policy"]));
     let metadata = &module["runner_metadata_options"];
     assert_eq!(metadata["http_tokens"], "required");
-    // The module writes this list into config.toml by `jsonencode`.
-    let environment = &module["runner_worker"]["environment_variables"];
-    assert_names_the_helper(&docker_auth_config_of(&format!(
-        "[[runners]]\nname = 'a'\nenvironment = {environment}\n"
-    )));
+    let written = heredocs(module["runner_install"]["pre_install_script"].as_str().unwrap());
+    assert_names_the_helper(&written["/root/.docker/config.json"]);
+    assert_permits(&written["/etc/ecru/config.toml"]);
 }
 
 #[test]
@@ -181,15 +189,18 @@ fn helm_puts_helper_and_role_into_the_manager() {
     {
         assert_eq!(text_at(volume), text_at(&["volumes", "0", "name"]));
     }
-    assert_names_the_helper(&docker_auth_config_of(&text_at(&["runners", "config"])));
-    let rules: toml::Table = text_at(&["configMaps", "ecru.toml"]).parse().unwrap();
-    assert_eq!(rules["registry"][0]["role_arn"].as_str(), Some(ROLE));
-    assert_eq!(text_at(&["envVars", "0", "value"]), "/configmaps/ecru.toml");
+    // What the manager finds in its home and among the system's files.
+    for (number, path) in [("1", "/etc/ecru/config.toml"), ("2", "/home/gitlab-runner/.docker/config.json")] {
+        assert_eq!(text_at(&["volumeMounts", number, "mountPath"]), path);
+        assert_eq!(text_at(&["volumeMounts", number, "name"]), "configmaps");
+        let content = text_at(&["configMaps", &text_at(&["volumeMounts", number, "subPath"])]);
+        if number == "1" { assert_permits(&content) } else { assert_names_the_helper(&content) }
+    }
+    let config = ConfigToml::parse(&text_at(&["runners", "config"])).unwrap();
+    assert!(config.runner(None).unwrap().environment.is_empty(), "a job's variable cannot be in its way");
 
     let plain = Helm { wanted: &wanted[..1], service_account_role: None, ..helm }.text();
-    for absent in ["serviceAccount", "envVars", "configMaps"] {
-        assert!(!plain.contains(absent), "{plain}");
-    }
+    assert!(!plain.contains("serviceAccount"), "{plain}");
 }
 
 #[test]

@@ -5,7 +5,6 @@ mod install_script;
 
 use serde_json::{Value, json};
 
-use super::docker_auth_config;
 use super::quoting::indented;
 use crate::edit::ecru_config::Wanted;
 use crate::iam_policy::puller_policy;
@@ -146,18 +145,17 @@ impl Terraform<'_> {
         let object = |members: &[(&str, String)]| format!("{{\n{}  }}", attributes(members, 4));
         let role = object(&[("policy_arns", "[aws_iam_policy.gitlab_runner_ecr.arn]".to_owned())]);
         // The module puts it into a script of its own, which must go on without it.
-        let script = format!("(\n{})\n", install_script(self.wanted));
+        let script = with_docker_config(&install_script(self.wanted), self.wanted, self.creds_store);
+        let script = format!("(\n{script})\n");
         let script = format!("<<-EOT\n{}    EOT", indented(&script, 6));
         let install =
             object(&[("amazon_ecr_credential_helper", "false".to_owned()), ("pre_install_script", script)]);
-        let variable = format!("DOCKER_AUTH_CONFIG={}", docker_auth_config(self.wanted, self.creds_store));
-        let worker = object(&[("environment_variables", expression(&json!([variable]), 4))]);
         let mut metadata = self.metadata_options().to_vec();
         // The module's type of this object has no optional members.
         metadata.push(("instance_metadata_tags", r#""disabled""#.to_owned()));
         let module = format!(
             "  source = \"cattle-ops/gitlab-runner/aws\"\n\n  # Beside all other arguments; members of the same objects are \
-             merged by hand.\n  runner_role = {role}\n\n  runner_install = {install}\n\n  runner_worker = {worker}\n\n{}  \
+             merged by hand.\n  runner_role = {role}\n\n  runner_install = {install}\n\n{}  \
              runner_metadata_options = {}\n",
             self.hop_limit_comment(),
             object(&metadata)
