@@ -35,7 +35,11 @@ pub fn with_environment(content: Option<&[u8]>, variables: &[(String, String)]) 
 /// `result`, if what it says last of each variable is what was asked for.
 fn read_back(result: String, variables: &[(String, String)]) -> Result<String, EditError> {
     for (name, value) in variables {
-        let last = result.lines().rfind(|existing| sets(existing, name));
+        let last = result.lines().fold(None, |last, line| match line {
+            _ if sets(line, name) => Some(line),
+            _ if resets(line) => None,
+            _ => last,
+        });
         if last.map(str::trim_end) != Some(&*line(name, value)) {
             return Err(EditError::Form { name: name.clone() });
         }
@@ -58,8 +62,6 @@ pub(crate) fn later_setting<'p>(ours: &Path, files: &'p [(PathBuf, String)], nam
             return text.lines().any(|line| line.split_once('=').is_some_and(|(key, _)| key.trim() == name));
         }
         let unsets = |line: &str| is_setting(line, "UnsetEnvironment") && mentions(line, name);
-        let resets =
-            |line: &str| line.trim_end().ends_with("Environment=") && is_setting(line, "Environment");
         text.lines().any(|line| {
             unsets(line) || (is_later_unit(path) && path != ours && (sets(line, name) || resets(line)))
         })
@@ -76,6 +78,11 @@ fn sets(line: &str, name: &str) -> bool {
     is_setting(line, "Environment") && mentions(line, &format!("{name}="))
 }
 
+/// An empty assignment takes back all before it.
+fn resets(line: &str) -> bool {
+    is_setting(line, "Environment") && line.trim_end().ends_with('=') && line.matches('=').count() == 1
+}
+
 fn mentions(line: &str, wanted: &str) -> bool {
     let words = line.split_once('=').map_or("", |(_, words)| words);
     words.split([' ', '\t', '"', '\'']).any(|word| match wanted.strip_suffix('=') {
@@ -88,13 +95,17 @@ fn edit_for(text: &str, name: &str, value: &str) -> Result<Option<Splice>, EditE
     let wanted = line(name, value);
     let start_of_ours = format!("Environment=\"{name}=");
     let mut at = 0;
+    let mut last = None;
     for existing in text.split_inclusive('\n') {
         let content = existing.trim_end_matches(['\r', '\n']);
         if content.starts_with(&start_of_ours) {
-            let splice = Splice::replace(at..at + content.len(), wanted.clone());
-            return Ok((content != wanted).then_some(splice));
+            last = Some((content, at..at + content.len()));
         }
         at += existing.len();
+    }
+    // Of several lines the last one counts.
+    if let Some((content, range)) = last {
+        return Ok((content != wanted).then(|| Splice::replace(range, wanted)));
     }
     // Only behind a last section that is [Service] does a line at the end of the file count for the service.
     let last_section = text.lines().map(str::trim).rfind(|line| line.starts_with('['));
