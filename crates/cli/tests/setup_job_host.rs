@@ -101,9 +101,9 @@ fn hosts_that_the_runner_makes() {
     let machine = Machine::with(&[(CONFIG, MACHINE)]);
     assert_eq!(machine.setup(&[&with_profile[..], &["--yes"]].concat()).0, 0);
     let config = std::fs::read_to_string(machine.path(CONFIG)).expect("a file");
-    let added = "      'amazonec2-userdata=/etc/gitlab-runner/ecru-user-data.sh',\n      'amazonec2-iam-instance-profile=ci-jobs',\n      'amazonec2-metadata-token=required',\n      'amazonec2-metadata-token-response-hop-limit=1', # comment-token\n";
-    let expected =
-        MACHINE.replace("AWS-secret-key-1\", # comment-token\n", &format!("AWS-secret-key-1\",\n{added}"));
+    let added = "      'amazonec2-userdata=/etc/gitlab-runner/ecru-user-data.sh',\n      'amazonec2-iam-instance-profile=ci-jobs',\n      'amazonec2-metadata-token=required',\n      'amazonec2-metadata-token-response-hop-limit=1',\n";
+    let comment = "# comment-token\n    ]";
+    let expected = MACHINE.replace(comment, &format!("# comment-token\n{added}    ]"));
     assert_eq!(config, expected);
     let user_data =
         std::fs::read_to_string(machine.path("/etc/gitlab-runner/ecru-user-data.sh")).expect("a file");

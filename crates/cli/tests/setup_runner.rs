@@ -162,6 +162,39 @@ fn applied_then_nothing_to_do_then_undone_to_the_byte() {
 }
 
 #[test]
+fn the_way_back_is_shown_first() {
+    let machine = with_unit();
+    assert_eq!(machine.setup(&["--registry", FIRST, "--yes"]).0, 0);
+    let applied = machine.everything();
+    let (code, text) = machine.setup(&["--undo", "--dry-run"]);
+    assert_eq!(code, 5, "{text}");
+    assert!(text.contains("would be as it was: /root/.docker/config.json\n"), "{text}");
+    assert_eq!(machine.everything(), applied);
+}
+
+#[test]
+fn variables_that_would_have_no_effect_are_refused() {
+    let variable = ["--registry", FIRST, "--aws-env", "AWS_REGION=eu-west-1", "--yes"];
+    let unit = format!("{UNIT}EnvironmentFile=/etc/default/gitlab-runner\n");
+    let later = "/etc/systemd/system/gitlab-runner.service.d/99-x.conf";
+    for (path, text) in [
+        ("/etc/default/gitlab-runner", "AWS_REGION=us-east-1\n"),
+        (later, "[Service]\nEnvironment=AWS_REGION=us-east-1\n"),
+    ] {
+        let machine =
+            Machine::with(&[("/etc/systemd/system/gitlab-runner.service", unit.as_str()), (path, text)]);
+        let before = machine.everything();
+        let (code, text) = machine.setup(&variable);
+        assert_eq!(code, 80, "{text}");
+        assert!(text.contains(&format!("`AWS_REGION` would have no effect: `{path}`")), "{text}");
+        assert_eq!(machine.everything(), before);
+    }
+    let (code, text) = with_unit().setup(&[&variable[..], &["--aws-env", "AWS_REGION=b"]].concat());
+    assert_eq!(code, 80, "{text}");
+    assert!(text.contains("`AWS_REGION` is given twice"), "{text}");
+}
+
+#[test]
 fn the_helper_that_is_put_there_answers() {
     let machine = with_unit();
     assert_eq!(machine.setup(&["--registry", FIRST, "--yes"]).0, 0);

@@ -75,8 +75,8 @@ pub struct Applying {
     /// Make the changes without asking
     #[arg(long)]
     pub yes: bool,
-    /// Take the last set-up back: every file as it was
-    #[arg(long, conflicts_with = "dry_run")]
+    /// Take the last set-up of this kind back: every file as it was; with `--dry-run`, show which
+    #[arg(long)]
     pub undo: bool,
 }
 

@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use place::{NewFolders, Place};
-use record::{FileRecord, Record, Store};
+use record::{FileRecord, Record, Step, Store};
 use replace::{Access, current, replace};
 
 use crate::plan::{Change, Plan};
@@ -23,6 +23,8 @@ pub struct Machine<'a> {
     pub root: &'a Path,
     /// The folder of records and backups, as an absolute path of the machine.
     pub state: &'a Path,
+    /// The set-up, as its command is called, such as `job-host`: only its own records are taken back.
+    pub set_up: &'a str,
 }
 
 /// Why files were not changed. What was changed before the failure has been put back, unless it says otherwise.
@@ -42,6 +44,14 @@ pub enum ApplyError {
     Changed {
         /// The file.
         path: PathBuf,
+    },
+    /// The file does not hold any more what a set-up made it hold.
+    #[error("`{}` has been changed since it was set up", path.display())]
+    ChangedSince {
+        /// The file.
+        path: PathBuf,
+        /// What takes that change back.
+        way_back: String,
     },
     /// A link leads into a folder of another owner.
     #[error(
@@ -96,6 +106,7 @@ impl ApplyError {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some("run this as root".to_owned())
             }
+            Self::ChangedSince { way_back, .. } => Some(way_back.clone()),
             Self::ReadOnly { path } => Some(format!("chmod u+w {}", path.display())),
             Self::ForeignLink { path, .. } => Some(format!("look at it: namei -l {}", path.display())),
             _ => None,
@@ -162,7 +173,7 @@ fn new_access(path: &Path, place: &Place, owner: Option<u32>, mode: u32) -> Resu
 }
 
 fn record_of(plan: &Plan, machine: Machine<'_>) -> Result<Record, ApplyError> {
-    let mut record = Record::default();
+    let mut record = Record { set_up: machine.set_up.to_owned(), ..Record::default() };
     for change in &plan.changes {
         let mut folders: Vec<PathBuf> = change.path.ancestors().skip(1).map(Path::to_owned).collect();
         folders.retain(|folder| !crate::service::below(machine.root, folder).exists());
@@ -174,29 +185,49 @@ fn record_of(plan: &Plan, machine: Machine<'_>) -> Result<Record, ApplyError> {
     Ok(record)
 }
 
-/// What was taken back.
+/// What is taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undone {
     /// The files, as they were before.
     pub files: Vec<PathBuf>,
-    /// How many earlier set-ups can be taken back still.
+    /// How many earlier ones of this set-up can be taken back still.
     pub remaining: usize,
 }
 
-/// Takes the last application back: every file is what it was, to the byte.
+/// What [`undo`] would take back. Nothing is changed.
+///
+/// # Errors
+/// As [`undo`].
+pub fn preview_of_undo(machine: Machine<'_>) -> Result<Undone, ApplyError> {
+    let store = Store::open_existing(machine)?;
+    let (number, record) = store.last()?;
+    steps_back(&store, number, &record)?;
+    let remaining = store.count().saturating_sub(1);
+    Ok(Undone { files: record.files.into_iter().map(|file| file.path).collect(), remaining })
+}
+
+fn steps_back<'r>(
+    store: &Store<'_>,
+    number: u32,
+    record: &'r Record,
+) -> Result<Vec<(&'r FileRecord, Step)>, ApplyError> {
+    let mut steps = Vec::new();
+    for (index, file) in record.files.iter().enumerate() {
+        if let Some(step) = store.step_back(number, index, file)? {
+            steps.push((file, step));
+        }
+    }
+    Ok(steps)
+}
+
+/// Takes the last application of a set-up back: every file is what it was, to the byte.
 ///
 /// # Errors
 /// If there is none, or if a file was changed since: then none is touched.
 pub fn undo(machine: Machine<'_>) -> Result<Undone, ApplyError> {
     let store = Store::open_existing(machine)?;
     let (number, record) = store.last()?;
-    let mut steps = Vec::new();
-    for file in &record.files {
-        let backup = store.backup(number, file)?;
-        if let Some(step) = file.step_back(backup, machine)? {
-            steps.push((file, step));
-        }
-    }
+    let steps = steps_back(&store, number, &record)?;
     for (file, step) in steps.iter().rev() {
         let access = Access { uid: file.uid, gid: file.gid, mode: file.mode };
         replace(&file.path, &step.place, Some(&step.current), step.backup.as_deref(), access)?;
@@ -204,6 +235,7 @@ pub fn undo(machine: Machine<'_>) -> Result<Undone, ApplyError> {
     drop(steps);
     remove_folders(&record, machine);
     store.remove(number)?;
+    store.hand_over(&record.folders)?;
     Ok(Undone { files: record.files.into_iter().map(|file| file.path).collect(), remaining: store.count() })
 }
 

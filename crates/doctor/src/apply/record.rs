@@ -25,6 +25,9 @@ const RECORD: &str = "record.json";
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Record {
+    /// The set-up that made it. Records of older versions do not tell, and are anybody's.
+    #[serde(default)]
+    pub(super) set_up: String,
     /// The files, in the order in which they were changed.
     pub(super) files: Vec<FileRecord>,
     /// The folders that were made, the outer ones first.
@@ -72,13 +75,14 @@ impl FileRecord {
         })
     }
 
-    /// How it is taken back; `None` if it is as it was.
-    pub(super) fn step_back(
+    /// How it is taken back; `None` if it is as it was. `way_back` takes a later change back.
+    fn step_back(
         &self,
         backup: Option<Vec<u8>>,
         machine: Machine<'_>,
+        way_back: impl FnOnce() -> String,
     ) -> Result<Option<Step>, ApplyError> {
-        let changed = || ApplyError::Changed { path: self.path.clone() };
+        let changed = || ApplyError::ChangedSince { path: self.path.clone(), way_back: way_back() };
         let place = match Place::open(machine.root, &self.path, None) {
             Ok(place) => place,
             Err(ApplyError::Io { source, .. })
@@ -138,8 +142,14 @@ impl<'a> Store<'a> {
         numbers
     }
 
+    /// How many applications of this set-up are on record.
     pub(super) fn count(&self) -> usize {
-        self.numbers().len()
+        self.numbers().into_iter().filter(|number| self.is_of_set_up(*number)).count()
+    }
+
+    /// A record that cannot be read stands in the way of all: it may be of this set-up.
+    fn is_of_set_up(&self, number: u32) -> bool {
+        self.read(number).map_or(true, |(record, _)| [self.machine.set_up, ""].contains(&&*record.set_up))
     }
 
     fn folder(&self, number: u32) -> PathBuf {
@@ -151,44 +161,91 @@ impl<'a> Store<'a> {
         let number = self.numbers().last().map_or(1, |last| last + 1);
         for (index, change) in plan.changes.iter().enumerate() {
             if let Some(before) = &change.before {
-                self.write(&self.folder(number).join(index.to_string()), before)?;
+                self.write(&self.folder(number).join(index.to_string()), None, before)?;
             }
         }
-        let path = self.folder(number).join(RECORD);
-        let text = serde_json::to_vec_pretty(record)
-            .map_err(|error| ApplyError::DamagedRecord { path: path.clone(), reason: error.to_string() })?;
-        self.write(&path, &text)?;
+        self.write_record(number, record, None)?;
         Ok(number)
     }
 
-    fn write(&self, path: &Path, content: &[u8]) -> Result<(), ApplyError> {
+    fn write_record(&self, number: u32, record: &Record, before: Option<&[u8]>) -> Result<(), ApplyError> {
+        let path = self.folder(number).join(RECORD);
+        let text = serde_json::to_vec_pretty(record)
+            .map_err(|error| ApplyError::DamagedRecord { path: path.clone(), reason: error.to_string() })?;
+        self.write(&path, before, &text)
+    }
+
+    fn write(&self, path: &Path, before: Option<&[u8]>, content: &[u8]) -> Result<(), ApplyError> {
         let folders = NewFolders { mode: 0o700, owner: None };
         let place = Place::open(self.machine.root, path, Some(folders))?;
         let me = rustix::process::geteuid().as_raw();
         let access = Access { uid: me, gid: rustix::process::getegid().as_raw(), mode: 0o600 };
-        replace(path, &place, None, Some(content), access)
+        replace(path, &place, before, Some(content), access)
     }
 
     pub(super) fn last(&self) -> Result<(u32, Record), ApplyError> {
         let number = self
             .numbers()
-            .last()
-            .copied()
+            .into_iter()
+            .rfind(|number| self.is_of_set_up(*number))
             .ok_or_else(|| ApplyError::NoRecord { state: self.machine.state.to_owned() })?;
+        Ok((number, self.read(number)?.0))
+    }
+
+    fn read(&self, number: u32) -> Result<(Record, Vec<u8>), ApplyError> {
         let path = self.folder(number).join(RECORD);
         let damaged = |reason: String| ApplyError::DamagedRecord { path: path.clone(), reason };
         let content = read_limited(&below(self.machine.root, &path), MAX_RECORD_BYTES)
             .map_err(|error| damaged(error.to_string()))?
             .ok_or_else(|| damaged("it is not there".to_owned()))?;
         let record = serde_json::from_slice(&content).map_err(|error| damaged(error.to_string()))?;
-        Ok((number, record))
+        Ok((record, content))
     }
 
-    /// The copy of a file of the record; `None` if the file did not exist.
-    pub(super) fn backup(&self, number: u32, file: &FileRecord) -> Result<Option<Vec<u8>>, ApplyError> {
+    /// How the file with this index in a record is taken back; `None` if it is as it was.
+    pub(super) fn step_back(
+        &self,
+        number: u32,
+        index: usize,
+        file: &FileRecord,
+    ) -> Result<Option<Step>, ApplyError> {
+        let backup = self.backup(number, index, file)?;
+        file.step_back(backup, self.machine, || self.way_back(number, index, file))
+    }
+
+    /// What takes back that the file was changed after the record: another set-up's way back, or a copy by hand.
+    fn way_back(&self, number: u32, index: usize, file: &FileRecord) -> String {
+        let later = self.numbers().into_iter().filter(|later| *later > number).rev();
+        let of_file = |record: &Record| record.files.iter().any(|other| other.path == file.path);
+        let mut later = later.filter_map(|later| Some(self.read(later).ok()?.0)).filter(of_file);
+        let shown = below(self.machine.root, &file.path);
+        match (later.next(), &file.before) {
+            (Some(record), _) if !record.set_up.is_empty() => {
+                format!("take that one back first: ecru setup {} --undo", record.set_up)
+            }
+            (_, Some(_)) => {
+                let copy = below(self.machine.root, &self.folder(number).join(index.to_string()));
+                format!("to give that change up: cp {} {}", copy.display(), shown.display())
+            }
+            (_, None) => format!("to give that change up: rm {}", shown.display()),
+        }
+    }
+
+    /// Folders that are there still, because another set-up has put files into them, become that one's to remove.
+    pub(super) fn hand_over(&self, folders: &[PathBuf]) -> Result<(), ApplyError> {
+        let left: Vec<PathBuf> =
+            folders.iter().filter(|folder| below(self.machine.root, folder).is_dir()).cloned().collect();
+        let Some(number) = self.numbers().first().copied().filter(|_| !left.is_empty()) else {
+            return Ok(());
+        };
+        let (mut record, before) = self.read(number)?;
+        record.folders.splice(0..0, left);
+        self.write_record(number, &record, Some(&before))
+    }
+
+    /// The copy of a file of a record; `None` if the file did not exist.
+    fn backup(&self, number: u32, index: usize, file: &FileRecord) -> Result<Option<Vec<u8>>, ApplyError> {
         let Some(expected) = &file.before else { return Ok(None) };
-        let (_, record) = self.last()?;
-        let index = record.files.iter().position(|other| other.path == file.path).unwrap_or_default();
         let path = self.folder(number).join(index.to_string());
         let damaged =
             |reason: &str| ApplyError::DamagedRecord { path: path.clone(), reason: reason.to_owned() };

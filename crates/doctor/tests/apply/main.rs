@@ -6,9 +6,10 @@ mod stage;
 
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 
-use ecru_doctor::apply::{ApplyError, apply, undo};
+use ecru_doctor::apply::{ApplyError, apply, preview_of_undo, undo};
 use ecru_doctor::edit::docker_config::{Helpers, with_helpers};
 use ecru_doctor::plan::Change;
 
@@ -52,9 +53,69 @@ fn a_file_that_was_changed_since_stops_the_way_back() {
     stage.write("/etc/b", "mine", 0o644);
     let before = stage.everything();
     assert!(
-        matches!(undo(stage.machine()), Err(ApplyError::Changed { path }) if path == Path::new("/etc/b"))
+        matches!(preview_of_undo(stage.machine()), Err(ApplyError::ChangedSince { path, .. }) if path == Path::new("/etc/b"))
+    );
+    let error = undo(stage.machine()).unwrap_err();
+    assert!(
+        matches!(&error, ApplyError::ChangedSince { path, .. } if path == Path::new("/etc/b")),
+        "{error}"
     );
     assert_eq!(stage.everything(), before, "no file was touched");
+    does(&error);
+    undo(stage.machine()).unwrap();
+    assert_eq!(stage.text("/etc/a"), "a");
+}
+
+/// Types the command of a hint.
+#[track_caller]
+fn does(error: &ApplyError) {
+    let hint = error.hint().unwrap();
+    let (_, command) = hint.split_once(": ").unwrap();
+    assert!(Command::new("sh").args(["-c", command]).status().unwrap().success(), "{hint}");
+}
+
+#[test]
+fn a_copy_by_hand_makes_way_for_the_way_back() {
+    let stage = Stage::new();
+    stage.write("/etc/a", "a", 0o644);
+    apply(&plan([stage.change("/etc/a", "A")]), stage.machine()).unwrap();
+    stage.write("/etc/a", "mine", 0o644);
+    does(&undo(stage.machine()).unwrap_err());
+    undo(stage.machine()).unwrap();
+    assert_eq!(stage.text("/etc/a"), "a");
+}
+
+#[test]
+fn each_set_up_is_taken_back_by_itself() {
+    let [runner, job] = ["runner", "job"];
+    let stage = Stage::new();
+    let before = stage.everything();
+    let of_runner = plan([stage.change("/etc/ecru/config.toml", "r")]);
+    apply(&of_runner, stage.machine_for(runner)).unwrap();
+    apply(&plan([stage.change("/etc/ecru/docker/config.json", "j")]), stage.machine_for(job)).unwrap();
+    assert!(matches!(undo(stage.machine_for("job-host")), Err(ApplyError::NoRecord { .. })));
+
+    let both = stage.everything();
+    let preview = preview_of_undo(stage.machine_for(runner)).unwrap();
+    assert_eq!(preview.files, [Path::new("/etc/ecru/config.toml")]);
+    assert_eq!(stage.everything(), both, "nothing was changed");
+    assert_eq!(undo(stage.machine_for(runner)).unwrap(), preview);
+    assert_eq!(stage.text("/etc/ecru/docker/config.json"), "j");
+    assert_eq!(undo(stage.machine_for(job)).unwrap().remaining, 0);
+    assert_eq!(stage.everything(), before, "and so are the folders");
+}
+
+#[test]
+fn a_file_that_another_set_up_has_changed_waits_for_it() {
+    let stage = Stage::new();
+    stage.write("/etc/a", "a", 0o644);
+    apply(&plan([stage.change("/etc/a", "b")]), stage.machine_for("runner")).unwrap();
+    apply(&plan([stage.change("/etc/a", "c")]), stage.machine_for("job")).unwrap();
+    let error = undo(stage.machine_for("runner")).unwrap_err();
+    assert_eq!(error.hint().unwrap(), "take that one back first: ecru setup job --undo");
+    undo(stage.machine_for("job")).unwrap();
+    undo(stage.machine_for("runner")).unwrap();
+    assert_eq!(stage.text("/etc/a"), "a");
 }
 
 #[test]

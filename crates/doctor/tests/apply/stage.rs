@@ -25,7 +25,11 @@ impl Stage {
     }
 
     pub(crate) fn machine(&self) -> Machine<'_> {
-        Machine { root: self.root.path(), state: Path::new(STATE) }
+        self.machine_for("runner")
+    }
+
+    pub(crate) fn machine_for<'a>(&'a self, set_up: &'a str) -> Machine<'a> {
+        Machine { root: self.root.path(), state: Path::new(STATE), set_up }
     }
 
     pub(crate) fn path(&self, path: &str) -> PathBuf {

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use ecru_doctor::apply::{ApplyError, Machine, apply, undo};
+use ecru_doctor::apply::{ApplyError, Machine, apply, preview_of_undo, undo};
 use ecru_doctor::plan::Plan;
 
 use super::text;
@@ -21,6 +21,8 @@ const ATTEMPTS: usize = 50;
 
 /// What a set-up says.
 pub(super) struct Texts<'a> {
+    /// The set-up, as its command is called.
+    pub(super) set_up: &'a str,
     /// What was found and what would change.
     pub(super) shown: &'a dyn Fn(&Plan) -> String,
     /// After the changes.
@@ -44,7 +46,8 @@ pub(super) fn carry_out(
         say(text::NOT_APPLIED);
         return Ok(exit_code::NOT_APPLIED);
     }
-    apply_until_current(planned, Machine { root: &applying.root, state: &state }, plan)?;
+    let machine = Machine { root: &applying.root, state: &state, set_up: texts.set_up };
+    apply_until_current(planned, machine, plan)?;
     say(&texts.applied);
     Ok(exit_code::OK)
 }
@@ -65,14 +68,24 @@ fn apply_until_current(
     Ok(())
 }
 
-/// Takes the last set-up back, whatever it was for, and returns the exit code.
-pub(super) fn take_back(applying: &Applying, outside: &Outside) -> Result<u8, CommandError> {
-    if !applying.yes && std::io::stdout().is_terminal() && !is_answered_yes("Take the last set-up back?") {
+/// Takes the last set-up of this kind back, and returns the exit code.
+pub(super) fn take_back(set_up: &str, applying: &Applying, outside: &Outside) -> Result<u8, CommandError> {
+    let state = state(applying, outside)?;
+    let machine = Machine { root: &applying.root, state: &state, set_up };
+    let asks = !applying.yes && std::io::stdout().is_terminal();
+    if applying.dry_run || asks {
+        let preview = preview_of_undo(machine).map_err(|error| failed(&error))?;
+        say(&text::undone(&preview, "would be as it was"));
+    }
+    if applying.dry_run {
+        say("Nothing was changed. To take it back, leave out --dry-run.\n");
         return Ok(exit_code::NOT_APPLIED);
     }
-    let state = state(applying, outside)?;
-    let undone = undo(Machine { root: &applying.root, state: &state }).map_err(|error| failed(&error))?;
-    say(&text::undone(&undone));
+    if asks && !is_answered_yes("Take it back?") {
+        return Ok(exit_code::NOT_APPLIED);
+    }
+    let undone = undo(machine).map_err(|error| failed(&error))?;
+    say(&text::undone(&undone, "as it was"));
     Ok(exit_code::OK)
 }
 

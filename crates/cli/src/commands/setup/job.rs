@@ -18,9 +18,12 @@ use crate::job::helper_program::{is_static_program, static_helper};
 use crate::outside::Outside;
 use crate::wanted_registries::{registries, role_for_host};
 
+/// As its command is called.
+const SET_UP: &str = "job";
+
 pub(super) fn run(args: &SetupJobArgs, outside: &Outside) -> Result<u8, CommandError> {
     if args.applying.undo {
-        return take_back(&args.applying, outside);
+        return take_back(SET_UP, &args.applying, outside);
     }
     if args.gitlab_ci {
         let text = gitlab_ci_text(&args.registries, &args.role_arns, DEFAULT_AUDIENCE)?;
@@ -44,6 +47,7 @@ pub(super) fn run(args: &SetupJobArgs, outside: &Outside) -> Result<u8, CommandE
     };
     let runs_elsewhere = plan(&request).map_err(|error| no_plan(&error))?.runs_elsewhere;
     let texts = Texts {
+        set_up: SET_UP,
         shown: &|planned| shown(&request, planned, runs_elsewhere),
         applied: "Done. The runner reads its config.toml by itself. To take it back: ecru setup job --undo\n"
             .to_owned(),

@@ -16,13 +16,16 @@ use crate::error::CommandError;
 use crate::exit_code;
 use crate::outside::Outside;
 
+/// As its command is called.
+const SET_UP: &str = "job-host";
+
 /// The file with the user data of docker+machine's hosts, beside the runner's `config.toml`.
 const USER_DATA: &str = "ecru-user-data.sh";
 
 /// Sets up; the exit code says whether everything is as it should be.
 pub(in crate::commands) fn run(args: &SetupJobHostArgs, outside: &Outside) -> Result<u8, CommandError> {
     if args.applying.undo {
-        return take_back(&args.applying, outside);
+        return take_back(SET_UP, &args.applying, outside);
     }
     let addresses = if args.addresses.is_empty() { EC2_METADATA.to_vec() } else { args.addresses.clone() };
     match args.place {
@@ -45,6 +48,7 @@ fn this_host(args: &SetupJobHostArgs, addresses: &[IpAddr], outside: &Outside) -
         ),
     ];
     let texts = Texts {
+        set_up: SET_UP,
         shown: &|planned| shown(&found, planned, &notes),
         applied: format!(
             "Done. Now the rules have to be applied: systemctl daemon-reload && systemctl restart {UNIT}\n\
@@ -82,6 +86,7 @@ fn config_toml(
             .to_owned(),
     ];
     let texts = Texts {
+        set_up: SET_UP,
         shown: &|planned| shown(&found, planned, &notes),
         applied: "Done. To take it back: ecru setup job-host --undo\n\
                   Settings of an autoscaler count after: systemctl restart gitlab-runner\n"

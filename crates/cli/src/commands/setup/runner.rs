@@ -12,10 +12,13 @@ use crate::exit_code;
 use crate::outside::Outside;
 use crate::wanted_registries::wanted_registries;
 
+/// As its command is called.
+const SET_UP: &str = "runner";
+
 /// Sets up; the exit code says whether everything is as it should be.
 pub(in crate::commands) fn run(args: &SetupRunnerArgs, outside: &Outside) -> Result<u8, CommandError> {
     if args.applying.undo {
-        return take_back(&args.applying, outside);
+        return take_back(SET_UP, &args.applying, outside);
     }
     let wanted = wanted_registries(&args.registries, &args.role_arns)?;
     let aws_environment = pairs(&args.aws_environment)?;
@@ -35,6 +38,7 @@ pub(in crate::commands) fn run(args: &SetupRunnerArgs, outside: &Outside) -> Res
     };
     let again = || plan(&service, &request).map_err(|error| no_plan(&error));
     let texts = Texts {
+        set_up: SET_UP,
         shown: &|planned| text::plan(&service, planned, &request),
         applied: text::applied(&service, &request),
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use ecru_doctor::apply::Undone;
+use ecru_doctor::emit::HELPERS_OF_VARIABLES;
 use ecru_doctor::iam_policy::pull_policy;
 use ecru_doctor::plan::Plan;
 use ecru_doctor::service::{Kind, Service};
@@ -75,6 +76,7 @@ fn notes(service: &Service, request: &Request<'_>) -> Vec<String> {
              refuses credHelpers and credsStore; --in docker-config has neither trouble"
                 .to_owned(),
         );
+        notes.push(HELPERS_OF_VARIABLES.replace('\n', " "));
     }
     notes
 }
@@ -94,14 +96,14 @@ pub(super) fn applied(service: &Service, request: &Request<'_>) -> String {
     text
 }
 
-/// After taking back.
-pub(super) fn undone(undone: &Undone) -> String {
+/// What is taken back; `how` says whether it was.
+pub(super) fn undone(undone: &Undone, how: &str) -> String {
     let mut text = String::new();
     for file in &undone.files {
-        let _ = writeln!(text, "as it was: {}", file.display());
+        let _ = writeln!(text, "{how}: {}", file.display());
     }
     if undone.remaining > 0 {
-        let _ = writeln!(text, "{} earlier set-ups can be taken back the same way.", undone.remaining);
+        let _ = writeln!(text, "Earlier ones that can be taken back the same way: {}.", undone.remaining);
     }
     text
 }

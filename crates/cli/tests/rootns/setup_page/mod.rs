@@ -38,8 +38,8 @@ pub(crate) fn play() {
     assert_eq!(failures(&diagnosis(&machine, &mut page, "job-host")), Vec::<String>::new());
     page.ends();
 
-    for _ in ["job", "job host", "runner"] {
-        assert_eq!(machine.types("ecru setup runner --undo").code, Some(0));
+    for set_up in ["job", "job-host", "runner"] {
+        assert_eq!(machine.types(&format!("ecru setup {set_up} --undo")).code, Some(0));
     }
     assert!(machine.files() == fresh, "every file is as it was");
     workstation.end();
