@@ -76,10 +76,9 @@ impl ConfigFileError {
             Some(format!("set `auth` of `{key}` to what `printf '%s' USER:PASSWORD | base64 -w0` prints"))
         };
         match self {
-            Self::Syntax(SyntaxError::InvalidCharacter { byte: b'\'', .. }) => Some(
-                "the value must start with `{`: take away the quotes around it, and use double quotes inside"
-                    .to_owned(),
-            ),
+            Self::Syntax(SyntaxError::InvalidCharacter { byte, context }) => {
+                of_character(*byte, context).map(str::to_owned)
+            }
             Self::Type(mismatch) if mismatch.is_in_field("credHelpers") => Some(
                 "`credHelpers` maps each registry to a helper: `{\"credHelpers\":{\"REGISTRY\":\"ecr-login\"}}`"
                     .to_owned(),
@@ -87,6 +86,27 @@ impl ConfigFileError {
             Self::AuthNotBase64 { key, .. } | Self::AuthNotUserAndPassword { key } => of_auth(key),
             Self::Syntax(_) | Self::Type(_) => None,
         }
+    }
+}
+
+/// What a person did who wrote this character where Go looks for something else.
+fn of_character(byte: u8, context: &str) -> Option<&'static str> {
+    /// With what typographic quotes begin in UTF-8.
+    const TYPOGRAPHIC: u8 = 0xe2;
+    match (byte, context) {
+        (b'\'', go_json::KEY) => Some("JSON has double quotes only: use them in place of the single ones"),
+        (b'\'', _) => Some(
+            "the value must start with `{`: take away the quotes around it, and use double quotes inside",
+        ),
+        (b'}', go_json::KEY) => Some("take away the comma behind the last member: JSON does not allow it"),
+        (b'\\', go_json::KEY | go_json::VALUE) => Some("take away the backslashes before the quotes"),
+        (TYPOGRAPHIC, go_json::KEY | go_json::VALUE) => {
+            Some("use plain double quotes in place of the typographic ones")
+        }
+        (byte, go_json::KEY) if byte.is_ascii_alphanumeric() => {
+            Some("put double quotes around each name and each text: a shell may have taken them away")
+        }
+        _ => None,
     }
 }
 
@@ -302,7 +322,12 @@ mod tests {
     fn hints_name_the_entry_and_the_common_mistakes() {
         let hint = |text| ConfigFile::parse(text).unwrap_err().hint().unwrap();
         assert!(hint(r#"{"auths":{"host.example":{"auth":"!"}}}"#).contains("`host.example`"));
-        assert!(hint(r#"'{"auths":{}}'"#).contains("quotes"));
+        assert!(hint(r#"'{"auths":{}}'"#).contains("must start with `{`"));
+        assert!(hint("{'credHelpers':{'h':'ecr-login'}}").contains("in place of the single ones"));
+        assert!(hint(r#"{"credsStore":"ecr-login",}"#).contains("comma"));
+        assert!(hint(r#"{credHelpers:{"h":"ecr-login"}}"#).contains("around each name"));
+        assert!(hint(r#"{\"credsStore\":\"ecr-login\"}"#).contains("backslashes"));
+        assert!(hint("{\u{201c}credsStore\u{201d}:1}").contains("typographic"));
         assert!(hint(r#"{"credHelpers":"ecr-login"}"#).contains("`credHelpers` maps"));
         assert_eq!(ConfigFile::parse(r#"{"psFormat":1}"#).unwrap_err().hint(), None);
     }

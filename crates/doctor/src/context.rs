@@ -1,9 +1,9 @@
 //! Which of the three contexts this machine is, and how it is known.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::report::Context;
-use crate::service::{self, Kind, ServiceError};
+use crate::service::{self, Kind, Service, ServiceError};
 use crate::surroundings::Surroundings;
 
 /// A context, and how it is known to be one.
@@ -28,7 +28,7 @@ const ENGINE_UNITS: [&str; 3] = [
 /// The contexts that were asked for, else those that the machine is; possibly none.
 #[must_use]
 pub fn known(surroundings: &Surroundings) -> Vec<Known> {
-    let asked = |context: &Context| Known { context: *context, by: vec!["it was asked for".to_owned()] };
+    let asked = |context: &Context| Known { context: *context, by: vec!["--context".to_owned()] };
     let mut known: Vec<Known> = match surroundings.asked.contexts.as_slice() {
         [] => found(surroundings),
         contexts => contexts.iter().map(asked).collect(),
@@ -68,14 +68,19 @@ fn runner(surroundings: &Surroundings) -> Option<Vec<String>> {
     match service::chosen(&place, surroundings.asked.home.as_deref(), surroundings.asked.config.as_deref()) {
         // Every container is some container; what makes it a runner's is the program.
         Ok(service) if matches!(service.kind, Kind::Container(_)) => {
-            let mut programs = service.path.iter().map(|folder| folder.join(service::NAME));
-            let program = programs.find(|program| surroundings.place_of(program).is_file())?;
+            let program = runner_program(&service, surroundings)?;
             Some([service.evidence, vec![format!("{} is there", program.display())]].concat())
         }
         Ok(service) => Some(service.evidence),
         Err(ServiceError::NotFound) => None,
         Err(error) => Some(vec![error.to_string()]),
     }
+}
+
+/// The program of gitlab-runner on the service's PATH.
+pub(crate) fn runner_program(service: &Service, surroundings: &Surroundings) -> Option<PathBuf> {
+    let mut programs = service.path.iter().map(|folder| folder.join(service::NAME));
+    programs.find(|program| surroundings.place_of(program).is_file())
 }
 
 fn job_host(surroundings: &Surroundings) -> Option<String> {

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 
 use crate::checks::{self, job, job_host, pulls, runner};
 use crate::context::{Known, known};
-use crate::report::{Check, Context, Definition, Report, Section};
+use crate::report::{Check, Context, Definition, Outcome, Report, Section};
 use crate::surroundings::Surroundings;
 
 /// The longest that a group of checks may take. Everything in it has a shorter deadline of its own; this one keeps the
@@ -43,7 +43,11 @@ async fn section(known: Known, surroundings: &Surroundings) -> Section {
         Context::JobHost => of_job_host(surroundings).await,
         Context::Job => of_job(surroundings).await,
     };
-    Section { context: known.context, known_by: known.by, checks: in_order(known.context, checks) }
+    Section {
+        context: known.context,
+        known_by: known.by,
+        checks: causes_only(in_order(known.context, checks)),
+    }
 }
 
 async fn of_runner(surroundings: &Surroundings) -> Vec<Check> {
@@ -112,4 +116,34 @@ fn in_order(context: Context, mut checks: Vec<Check>) -> Vec<Check> {
     };
     checks.sort_by_key(place);
     checks
+}
+
+/// The checks, those skipped that only follow from one that failed before them.
+fn causes_only(mut checks: Vec<Check>) -> Vec<Check> {
+    let first = checks.iter().position(|check| check.is_error() && !check.is_consequence);
+    for check in checks.iter_mut().skip(first.unwrap_or(usize::MAX)).filter(|check| check.is_consequence) {
+        check.outcome = Outcome::Skipped("it waits for what fails, see above".to_owned());
+        check.fixes.clear();
+    }
+    checks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Fix;
+
+    #[test]
+    fn what_follows_from_another_failure_is_not_told_again() {
+        let definition = checks::of(Context::Runner)[0];
+        let image = || {
+            let fix = Fix::Command { command: "x".to_owned(), by_setup: true };
+            Check::fail(definition, "no credentials: why").fix(fix).unless_told()
+        };
+        let alone = causes_only(vec![Check::pass(definition), image()]);
+        assert!(alone[1].is_error() && alone[1].fixes.len() == 1);
+        let behind = causes_only(vec![Check::fail(definition, "no helper"), image()]);
+        assert_eq!(behind[1].outcome, Outcome::Skipped("it waits for what fails, see above".to_owned()));
+        assert_eq!(behind[1].fixes, []);
+    }
 }

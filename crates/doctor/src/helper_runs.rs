@@ -11,8 +11,9 @@ use ecru_gitlab::registry_auth::{CredentialHelpers, HelperAnswer, HelperVerb};
 /// The runner itself waits without end; a helper that takes this long is broken.
 pub const HELPER_DEADLINE: Duration = Duration::from_secs(20);
 
-/// The longest line of somebody else's that is quoted, in characters.
-const MAX_QUOTED: usize = 300;
+/// The longest line of somebody else's that is quoted, in characters: room for every source of an identity that a helper
+/// has tried, of which the last one is the cause as a rule.
+const MAX_QUOTED: usize = 1000;
 
 /// What a helper was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -133,14 +134,21 @@ pub fn answer_and_run(caller: &Caller, user: Option<User>, question: &Question) 
     (answer_of(invoked), run)
 }
 
-/// A line that somebody else wrote, cut. One that a broken helper filled with an answer is not repeated: GitLab Runner
+/// A line that somebody else wrote; of a long one what stands in the middle is left out. One that a broken helper filled with an answer is not repeated: GitLab Runner
 /// prints what a helper that fails wrote to standard output.
 #[must_use]
 pub fn quoted(line: &str) -> String {
     if line.to_ascii_lowercase().contains("\"secret\"") {
         return "what it says is not repeated here: it has the form of a password".to_owned();
     }
-    line.chars().take(MAX_QUOTED).collect()
+    let length = line.chars().count();
+    if length <= MAX_QUOTED {
+        return line.to_owned();
+    }
+    let half = (MAX_QUOTED - 1) / 2;
+    let (begin, end): (String, String) =
+        (line.chars().take(half).collect(), line.chars().skip(length - half).collect());
+    format!("{begin}\u{2026}{end}")
 }
 
 /// What the runner sees of a helper that was called.
@@ -196,6 +204,12 @@ mod tests {
             r#"error getting credentials - err: exit status 1, out: `{"Username":"u","Secret":"hunter2"}`"#;
         assert!(!quoted(error).contains("hunter2"));
         assert_eq!(quoted("no identity"), "no identity");
-        assert_eq!(quoted(&"\u{e9}".repeat(1000)).chars().count(), MAX_QUOTED);
+        let long = format!("begin {} end", "\u{e9}".repeat(MAX_QUOTED));
+        let shown = quoted(&long);
+        assert!(
+            shown.starts_with("begin ") && shown.ends_with(" end") && shown.contains('\u{2026}'),
+            "{shown}"
+        );
+        assert!(shown.chars().count() <= MAX_QUOTED);
     }
 }

@@ -119,6 +119,9 @@ pub struct Check {
     pub evidence: Vec<String>,
     /// What puts it right; the first is the best.
     pub fixes: Vec<Fix>,
+    /// Whether it follows from whatever failed before it, so that its own fixes would lead astray there.
+    #[serde(skip)]
+    pub is_consequence: bool,
 }
 
 /// All checks of one context, in the order in which they are to be read: causes before what follows from them.
@@ -190,7 +193,14 @@ impl Check {
     }
 
     fn with(definition: &'static Definition, outcome: Outcome) -> Self {
-        Self { definition, subject: None, outcome, evidence: Vec::new(), fixes: Vec::new() }
+        Self {
+            definition,
+            subject: None,
+            outcome,
+            evidence: Vec::new(),
+            fixes: Vec::new(),
+            is_consequence: false,
+        }
     }
 
     /// The same about `subject`.
@@ -211,6 +221,13 @@ impl Check {
     #[must_use]
     pub fn fix(mut self, fix: Fix) -> Self {
         self.fixes.push(fix);
+        self
+    }
+
+    /// The same, but skipped where something else fails before it.
+    #[must_use]
+    pub fn unless_told(mut self) -> Self {
+        self.is_consequence = true;
         self
     }
 

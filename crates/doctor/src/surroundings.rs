@@ -37,6 +37,8 @@ pub struct Surroundings {
     pub uid: u32,
     /// What tells the time.
     pub clock: Clock,
+    /// A folder for what helpers and AWS's answers leave behind, where `root` is only looked at.
+    pub scratch: Option<PathBuf>,
     /// What looks at the instance metadata from inside a container.
     pub probe: Option<Probe>,
     /// What a person asked for.
@@ -203,6 +205,8 @@ pub struct Puller {
     pub target: Target,
     /// Its variables, with which its helpers are started; paths in `HOME` and `PATH` are places of this machine.
     pub environment: Environment,
+    /// The same without what a diagnosis adds: what is said of its settings, and where its records are.
+    pub own: Environment,
     /// ecru's configuration as it counts there.
     pub config: Config,
     /// The file in which rules for it belong, as a place of this machine.

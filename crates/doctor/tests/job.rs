@@ -73,6 +73,7 @@ impl Job {
             uid: rustix::process::geteuid().as_raw(),
             clock: system_time,
             probe: None,
+            scratch: None,
             asked: Asked {
                 contexts: vec![Context::Job],
                 config: None,

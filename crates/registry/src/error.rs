@@ -84,7 +84,7 @@ pub enum LookupError {
     #[error("the credentials are an identity token, which is not tried here")]
     IdentityToken,
     /// The registry answers too many.
-    #[error("the registry answers no more requests now{}", after_colon(message))]
+    #[error("the registry throttles: too many requests{}", after_colon(message))]
     TooManyRequests {
         /// What the registry says.
         message: String,
@@ -191,6 +191,11 @@ impl LookupError {
             Self::PasswordExpired { .. } => {
                 Some("use a credential helper: ECR's passwords live for 12 hours, in one region".into())
             }
+            Self::TooManyRequests { .. } => Some(
+                "wait a minute and try again; ECR limits requests per account and region (`aws service-quotas \
+                 list-service-quotas --service-code ecr`)"
+                    .into(),
+            ),
             Self::Tls { .. } => Some("name your own certificate authority's file in AWS_CA_BUNDLE".into()),
             Self::NoRoute { .. } => {
                 Some("check the registry's name, the DNS, and HTTPS_PROXY and NO_PROXY".into())

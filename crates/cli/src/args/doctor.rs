@@ -40,7 +40,7 @@ pub struct DoctorArgs {
     /// How the diagnosis is printed
     #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]
     pub format: DoctorFormat,
-    /// In text, show the checks that have no meaning here, too
+    /// In text, list every check: what passed, was skipped or has no meaning here, too
     #[arg(long)]
     pub all: bool,
     /// Also write the diagnosis as one page for a browser, with the way of a credential drawn
@@ -74,7 +74,7 @@ pub enum DoctorContext {
 /// The forms of a diagnosis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DoctorFormat {
-    /// For people: a line for each check, and more for those that failed.
+    /// For people: the verdict with its cause and fix first and last, between them what failed.
     Text,
     /// For programs: stable, see docs/DOCTOR.md.
     Json,

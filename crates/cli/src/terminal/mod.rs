@@ -6,6 +6,14 @@ use std::time::{Duration, Instant};
 use ecru_docker::credential_helper::serve::steers_a_terminal;
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::outside::Outside;
+
+/// The columns of a terminal that nobody knows.
+const USUAL_WIDTH: usize = 80;
+
+/// With fewer columns than these, the indented lines would have none.
+const LEAST_WIDTH: usize = 40;
+
 /// The terminal: results on standard output, notes and progress bars on standard error.
 pub(crate) struct Screen {
     bars: Option<MultiProgress>,
@@ -151,6 +159,26 @@ fn pull_style() -> ProgressStyle {
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
+/// How many columns the terminal on standard output has: where there is none, as many as the variable COLUMNS says, else
+/// 80.
+pub(crate) fn width(outside: &Outside) -> usize {
+    let of_terminal =
+        terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
+    let stated = || outside.text("COLUMNS")?.parse().ok();
+    of_terminal.or_else(stated).unwrap_or(USUAL_WIDTH).max(LEAST_WIDTH)
+}
+
+/// `text` in lines of at most `width` columns, the first behind `first`, the others behind `rest`. What is no word of a
+/// language, such as a path, is never cut in two.
+pub(crate) fn wrapped(first: &str, rest: &str, text: &str, width: usize) -> String {
+    let options = textwrap::Options::new(width)
+        .initial_indent(first)
+        .subsequent_indent(rest)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::fill(text, options)
+}
+
 /// `text` with control characters escaped: image names and engine messages come from elsewhere.
 pub(crate) fn printable(text: &str) -> String {
     escaped(text, |character| character.escape_default().to_string())
@@ -181,6 +209,27 @@ fn escaped(text: &str, escape: impl Fn(char) -> String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_end_between_words_only() {
+        let path = "/a/path-that/is-longer/than-the-line";
+        let text = format!("one two three {path} four");
+        assert_eq!(wrapped("- ", "  ", &text, 12), format!("- one two\n  three\n  {path}\n  four"));
+        assert_eq!(wrapped("- ", "  ", "a\nb", 12), "- a\n  b");
+    }
+
+    #[test]
+    fn without_a_terminal_the_width_is_what_columns_says() {
+        let of = |columns: &str| width(&Outside::default().with("COLUMNS", columns));
+        for (columns, expected) in [("120", 120), ("1", LEAST_WIDTH), ("wide", USUAL_WIDTH)] {
+            // Under a terminal it is the terminal's.
+            let known = terminal_size::terminal_size_of(std::io::stdout());
+            assert_eq!(
+                of(columns),
+                known.map_or(expected, |(width, _)| usize::from(width.0).max(LEAST_WIDTH))
+            );
+        }
+    }
 
     #[test]
     fn control_characters_from_outside_are_shown_not_obeyed() {

@@ -129,6 +129,8 @@ impl Machine {
         let output = self
             .sandbox
             .command(env!("CARGO_BIN_EXE_ecru"))
+            // Where lines end must not hang on the lengths of this machine's names.
+            .env("COLUMNS", "1000")
             .envs(environment.iter().cloned())
             .args(arguments)
             .output()

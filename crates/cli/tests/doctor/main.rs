@@ -1,6 +1,7 @@
 //! `ecru doctor`, run as a program on folders that stand for machines, with the emulator as their AWS.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod answers;
 mod fixture;
 mod fixtures;
 mod forms;

@@ -68,7 +68,7 @@ async fn a_machine_that_is_nothing_says_so() {
     assert!(said.stderr.contains("--context runner"), "{}", said.stderr);
     let said = machine.doctor(&["--context", "runner"]);
     assert_eq!(said.code, Some(1), "{}{}", said.stdout, said.stderr);
-    assert!(said.stdout.contains("it was asked for"), "{}", said.stdout);
+    assert!(said.stdout.contains("known by --context"), "{}", said.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ mod shape;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use scan::{MAX_BYTES, MAX_DEPTH, SyntaxError, decode_first, decode_first_with_rest};
+pub use scan::{KEY, MAX_BYTES, MAX_DEPTH, SyntaxError, VALUE, decode_first, decode_first_with_rest};
 pub use shape::{Shape, StrictMismatch, StructShape, TypeMismatch, check, check_strictly};
 
 /// A JSON value whose objects keep every member, repeated names included, in the order of the text.

@@ -56,8 +56,10 @@ pub fn decode_first_with_rest(text: &str) -> Result<(Value, &str), SyntaxError> 
     Ok((value, text.get(scanner.position..).unwrap_or_default()))
 }
 
-const VALUE: &str = "looking for beginning of value";
-const KEY: &str = "looking for beginning of object key string";
+/// Where a value begins.
+pub const VALUE: &str = "looking for beginning of value";
+/// Where the name of a member begins.
+pub const KEY: &str = "looking for beginning of object key string";
 
 struct Scanner<'a> {
     text: &'a str,

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use ecru_ecr::access::Access;
 use ecru_ecr::cache::DirectoryError;
+use ecru_ecr::environment::Environment;
 use ecru_ecr::last_failure::LastFailure;
 
 use super::identity::Answers;
@@ -19,7 +20,7 @@ macro_rules! definition {
             context: Context::$context,
             station: Station::Helper,
             weight: Weight::Risk,
-            title: "the helper's last answer for the registry was a password",
+            title: "the helper has recorded no failure that still stands",
             why: "Docker and GitLab Runner show nothing of why the helper had none; its own record does.",
         }
     };
@@ -53,9 +54,26 @@ pub struct Recorded {
 /// Reads the records beside the puller's cache.
 #[must_use]
 pub fn recorded(puller: &Puller) -> Recorded {
-    let access = Access { config: &puller.config, environment: &puller.environment, clock: puller.clock };
-    let failures = access.failures().map_or(Ok(Vec::new()), |failures| failures.all());
-    Recorded { failures, at: (puller.clock)() }
+    Recorded { failures: all(puller, &puller.own), at: (puller.clock)() }
+}
+
+fn all(puller: &Puller, environment: &Environment) -> Result<Vec<LastFailure>, DirectoryError> {
+    let access = Access { config: &puller.config, environment, clock: puller.clock };
+    access.failures().map_or(Ok(Vec::new()), |failures| failures.all())
+}
+
+impl Recorded {
+    /// The same with what has gone wrong since, of each registry the newest.
+    #[must_use]
+    pub fn and_since(self, puller: &Puller) -> Self {
+        let newer = all(puller, &puller.environment).unwrap_or_default();
+        let with_newer = |older: Vec<LastFailure>| {
+            let is_renewed = |failure: &LastFailure| newer.iter().any(|new| new.registry == failure.registry);
+            let kept: Vec<_> = older.into_iter().filter(|failure| !is_renewed(failure)).collect();
+            newer.iter().cloned().chain(kept).collect()
+        };
+        Self { failures: self.failures.map(with_newer), at: (puller.clock)() }
+    }
 }
 
 /// What the records mean, now that AWS was asked.
@@ -83,7 +101,7 @@ fn check(
     let age = words(now.duration_since(failure.at).unwrap_or_default());
     let check = match answers.has_token(&failure.registry) {
         Some(true) => {
-            Check::pass(definition).seen(format!("old: {age} ago it was not, and now a password is given"))
+            Check::pass(definition).seen(format!("old: it failed {age} ago, and now a password is given"))
         }
         _ => Check::fail(definition, format!("{age} ago: {}", failure.message)),
     };

@@ -25,7 +25,8 @@ pub async fn checks(
     needs_identity: bool,
     choices: impl Future<Output = Vec<ImageChoice>>,
 ) -> Vec<Check> {
-    // First of all: what succeeds now removes the records of what went wrong before.
+    // First of all, since what succeeds now removes the records of what went wrong before, and once more behind the
+    // helpers that are run meanwhile.
     let recorded = failures::recorded(puller);
     let images = async { images::looked_up(puller, choices.await).await };
     let answers = async {
@@ -35,6 +36,7 @@ pub async fn checks(
         }
     };
     let (answers, images) = tokio::join!(answers, images);
+    let recorded = recorded.and_since(puller);
     let of_identity = match needs_identity {
         true => identity::checks(puller, &answers),
         false => without_identity(puller.context),

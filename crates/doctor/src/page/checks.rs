@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::standing::{Standing, tally};
 use super::words;
 use super::{Entry, visible};
-use crate::report::{Fix, Report, Section};
+use crate::report::{Fix, Outcome, Report, Section};
 
 pub(super) fn checks(report: &Report, entries: &[Entry<'_>]) -> Markup {
     let mut rest = entries.iter();
@@ -50,13 +50,22 @@ fn check(entry: &Entry<'_>) -> Markup {
                 (standing.mark()) " "
                 span.word { (standing.word()) } " "
                 span.about {
-                    h4 { (visible(check.definition.title)) }
+                    // What is true where a check passes would say the opposite of what is.
+                    @match &check.outcome {
+                        Outcome::Fail(reason) => h4.reason { (visible(reason)) },
+                        _ => h4 { (visible(check.definition.title)) },
+                    }
                     @if let Some(subject) = &check.subject { " " code.subject { (visible(subject)) } }
-                    @if let Some(reason) = check.outcome.reason() { " " span.reason { (visible(reason)) } }
+                    @if let Outcome::Skipped(reason) | Outcome::NotApplicable(reason) = &check.outcome {
+                        " " span.reason { (visible(reason)) }
+                    }
                 } " "
                 span.station-name { (words::station(entry.context, entry.station())) }
             }
             div.body {
+                @if let Outcome::Fail(_) = &check.outcome {
+                    p.why { "It passes where " (visible(check.definition.title)) "." }
+                }
                 p.why { (visible(check.definition.why)) }
                 @if !check.evidence.is_empty() {
                     p.label { "Seen:" }

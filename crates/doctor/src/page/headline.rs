@@ -9,14 +9,14 @@ use super::{Entry, PageFacts, visible};
 use crate::report::{Context, Report};
 
 /// What the checks say all in all.
-enum Verdict<'a> {
+pub(super) enum Verdict<'a> {
     Stops(Entry<'a>),
     NothingChecked,
     /// Nothing failed, and this is the worst that was met.
     Passes(Standing),
 }
 
-fn verdict<'a>(entries: &[Entry<'a>]) -> Verdict<'a> {
+pub(super) fn verdict<'a>(entries: &[Entry<'a>]) -> Verdict<'a> {
     if let Some(stop) = entries.iter().find(|entry| entry.check.is_error()) {
         return Verdict::Stops(*stop);
     }
@@ -26,7 +26,7 @@ fn verdict<'a>(entries: &[Entry<'a>]) -> Verdict<'a> {
     }
 }
 
-fn sentence(verdict: &Verdict<'_>) -> String {
+pub(super) fn sentence(verdict: &Verdict<'_>) -> String {
     match verdict {
         Verdict::Stops(stop) => {
             let station = words::station(stop.context, stop.station());

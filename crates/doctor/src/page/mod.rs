@@ -56,6 +56,12 @@ impl Entry<'_> {
     }
 }
 
+/// What a report says all in all, in one sentence.
+#[must_use]
+pub fn verdict(report: &Report) -> String {
+    headline::sentence(&headline::verdict(&entries(report)))
+}
+
 fn entries(report: &Report) -> Vec<Entry<'_>> {
     let checks = report
         .sections

@@ -109,6 +109,7 @@ async fn a_hop_limit_of_one_is_named() {
     let checks = stage.checks(&[]).await;
     let (id, reason, check) = first_failure(&checks);
     assert_eq!(id, "runner.identity.metadata", "{reason}");
+    assert!(reason.contains("hop limit"), "{reason}");
     assert!(command(check).contains("--http-put-response-hop-limit 2"));
     let failed = checks.iter().filter(|check| matches!(check.outcome, Outcome::Fail(_))).count();
     assert_eq!(failed, 1, "what follows from it is not told again: {checks:#?}");
@@ -159,17 +160,50 @@ async fn a_missing_action_is_named_and_the_policy_that_is_printed_suffices() {
     stage.add_image(0, "team/app").await;
     stage.use_keys("narrow");
     let images = [format!("{}/team/app:1", stage.registries[0])];
-    let mut policies = vec![TOKEN_ONLY.to_owned()];
-    for action in ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"] {
-        let checks = stage.checks(&images).await;
-        let (id, reason, check) = first_failure(&checks);
-        assert_eq!(id, "runner.registry.image");
-        assert!(reason.contains(action), "{reason}");
-        policies.push(format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, lines(check)));
-        let allowed = Identity { policies: policies.clone(), ..user("narrow", "") };
-        stage.emulator.set_user(&allowed).unwrap();
-    }
+    let checks = stage.checks(&images).await;
+    let (id, reason, check) = first_failure(&checks);
+    assert_eq!(id, "runner.registry.image");
+    assert!(reason.contains("ecr:BatchGetImage"), "{reason}");
+    let Fix::Lines { place, .. } = &check.fixes[0] else { panic!("{check:#?}") };
+    assert_eq!(place, "a policy of the user `narrow` of account 000000000000");
+    // In the one round, though another action is missing besides.
+    stage.emulator.set_user(&user("narrow", lines(check))).unwrap();
     assert_nothing_failed(&stage.checks(&images).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_comes_with_the_command_that_shows_what_is() {
+    let stage = Stage::new(1, Options::default()).await;
+    stage.add_image(0, "team/app").await;
+    let of_registry = "--registry-id 000000000000 --region us-east-1";
+    for (image, reason, shown, hint) in [
+        (
+            "team/ap:1",
+            "the repository does not exist",
+            "aws ecr describe-repositories ",
+            "check account and region",
+        ),
+        ("team/app:2", "no such image", "aws ecr list-images --repository-name team/app ", "check the tag"),
+    ] {
+        let checks = stage.checks(&[format!("{}/{image}", stage.registries[0])]).await;
+        let (id, said, check) = first_failure(&checks);
+        assert_eq!(id, "runner.registry.image");
+        assert!(said.contains(reason), "{said}");
+        let command = command(check);
+        assert!(command.starts_with(shown) && command.ends_with(of_registry), "{command}");
+        assert!(check.evidence.iter().any(|seen| seen.starts_with(&format!("hint: {hint}"))), "{check:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_throttled_is_told_to_wait() {
+    let mut stage = Stage::new(1, Options::default()).await;
+    stage.use_keys("ecru");
+    stage.emulator.set_faults(vec!["ecr:GetAuthorizationToken=throttle".parse().unwrap()]).unwrap();
+    let checks = stage.checks(&[]).await;
+    let (id, _, check) = first_failure(&checks);
+    assert_eq!(id, "runner.identity.token");
+    assert!(check.evidence.iter().any(|seen| seen.starts_with("hint: wait a minute")), "{check:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -220,9 +254,13 @@ async fn nobody_at_all_is_named_with_what_was_tried() {
     let mut stage = Stage::new(1, Options::default()).await;
     stage.set("AWS_EC2_METADATA_DISABLED", "true");
     let checks = stage.checks(&[]).await;
-    let (id, _, check) = first_failure(&checks);
+    let (id, reason, check) = first_failure(&checks);
     assert_eq!(id, "runner.identity.found");
     assert!(check.evidence.iter().any(|line| line.starts_with("Profile: ")), "{check:#?}");
+    assert!(reason.contains("Ec2InstanceMetadata: "), "the source that it hangs on: {reason}");
+    assert!(lines(check).starts_with("unset AWS_EC2_METADATA_DISABLED"), "{check:#?}");
+    let setup = format!("{:?}", check.fixes);
+    assert!(setup.contains("--registry 000000000000.dkr.ecr.us-east-1.amazonaws.com"), "{setup}");
     stage.context = Context::Job;
     let checks = stage.checks(&[]).await;
     let (id, _, check) = first_failure(&checks);
@@ -260,6 +298,8 @@ async fn a_recorded_failure_is_old_once_a_password_is_given() {
         matches!(&failed.outcome, Outcome::Fail(reason) if reason.contains("no AWS identity")),
         "{failed:#?}"
     );
+    let checks = stage.checks_after(|stage| drop(ask(stage))).await;
+    assert!(matches!(record(checks).outcome, Outcome::Fail(_)), "what goes wrong meanwhile counts");
     stage.variables.clear();
     let old = record(stage.checks(&[]).await);
     assert_eq!(old.outcome, Outcome::Pass);

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use ecru_doctor::checks::pulls;
 use ecru_doctor::report::{Check, Context, Fix, Outcome};
 use ecru_doctor::surroundings::{ImageChoice, Puller, Target};
+use ecru_ecr::access::Access;
 use ecru_ecr::clock::system_time;
 use ecru_ecr::config::{Config, Source};
 use ecru_ecr::deadlines::Deadlines;
@@ -101,10 +102,12 @@ impl Stage {
             .collect();
         variables.extend(self.emulator.environment());
         variables.extend(self.variables.iter().cloned());
+        let environment = Environment::from_map(variables);
         Puller {
             context: self.context,
             target: Target::this_machine(),
-            environment: Environment::from_map(variables),
+            own: environment.clone(),
+            environment,
             config_file: "/etc/ecru/config.toml".into(),
             config: Config::load(&[Source { path: config, required: true, owner: None }]).unwrap(),
             deadlines: Deadlines::default(),
@@ -115,7 +118,6 @@ impl Stage {
 
     /// The credentials that the helper gives for these images.
     pub(crate) fn choices(&self, images: &[String]) -> Vec<ImageChoice> {
-        use ecru_ecr::access::Access;
         use ecru_ecr::token::TokenSource as _;
         use ecru_gitlab::registry_auth::{ResolvedCredential, Source};
         let puller = self.puller();
@@ -152,6 +154,21 @@ impl Stage {
         let text = serde_json::to_string(&checks).unwrap();
         assert_no_leak(&text, &["ecru-emulator/not-real-keys", "ecru-emulator."]);
         checks
+    }
+
+    /// The checks of a puller that has recorded nothing, while `happens`.
+    pub(crate) async fn checks_after(&self, happens: impl Fn(&Self)) -> Vec<Check> {
+        let puller = self.puller();
+        let access = Access { config: &puller.config, environment: &puller.environment, clock: puller.clock };
+        let failures = access.failures().unwrap();
+        for failure in failures.all().unwrap() {
+            failures.forget(&failure.registry).unwrap();
+        }
+        let choices = async {
+            happens(self);
+            Vec::new()
+        };
+        pulls::checks(&puller, true, choices).await
     }
 
     pub(crate) fn calls(&self, operation: &str) -> u64 {

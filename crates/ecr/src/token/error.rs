@@ -260,7 +260,7 @@ impl TokenError {
                  list-regions`), and that AWS_ENDPOINT_URL and its like name endpoints of that region"
             }
             Self::Throttled { .. } => {
-                "try again in a minute, and leave AWS_ECR_DISABLE_CACHE unset, so that processes share one request"
+                "wait a minute and try again, and leave AWS_ECR_DISABLE_CACHE unset, so that processes share one request"
             }
             Self::ServiceFailure { .. } => "try again later; see https://health.aws.amazon.com/health/status",
             Self::Refused { failure } if failure.request_id.is_some() => {

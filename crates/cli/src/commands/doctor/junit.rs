@@ -47,7 +47,7 @@ fn details(check: &Check) -> String {
         Fix::Lines { place, lines } => format!("fix: in {place}:\n{lines}"),
         Fix::Advice { text } => format!("advice: {text}"),
     });
-    [check.definition.title.to_owned(), check.definition.why.to_owned()]
+    [format!("it passes where {}", check.definition.title), check.definition.why.to_owned()]
         .into_iter()
         .chain(check.evidence.iter().map(|seen| format!("seen: {seen}")))
         .chain(fixes)

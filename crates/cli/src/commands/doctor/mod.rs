@@ -15,6 +15,7 @@ use ecru_doctor::report::{Context, Report};
 use ecru_doctor::surroundings::{Asked, Surroundings};
 use ecru_ecr::clock::system_time;
 use ecru_gitlab::registry_auth::VersionError;
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{DoctorArgs, DoctorContext, DoctorFormat};
@@ -22,7 +23,7 @@ use crate::error::CommandError;
 use crate::example_images::GUEST_NAME;
 use crate::exit_code;
 use crate::outside::Outside;
-use crate::terminal::printable;
+use crate::terminal::{printable, width};
 
 /// Looks, puts right what it is told to, looks again; the exit code says whether a check failed.
 pub(super) async fn run(
@@ -31,7 +32,9 @@ pub(super) async fn run(
     cancelled: &CancellationToken,
 ) -> Result<u8, CommandError> {
     ecru_helper::harden_process();
-    let surroundings = surroundings(args, outside)?;
+    let root = root(args)?;
+    let scratch = scratch(&root)?;
+    let surroundings = surroundings(args, outside, root, scratch.as_ref().map(TempDir::path))?;
     if args.fix && args.format != DoctorFormat::Text {
         return Err(CommandError::new(
             exit_code::BAD_CONFIGURATION,
@@ -43,7 +46,7 @@ pub(super) async fn run(
         return Ok(exit_code::INTERRUPTED);
     };
     if args.fix && (report.first_error().is_some() || fix::has_work(&report)) {
-        say(&rendered(&report, args));
+        say(&rendered(&report, args, outside));
         fix::carry_out(&report, args, &surroundings, outside)?;
         let Some(again) = cancelled.run_until_cancelled(diagnosis(&surroundings)).await else {
             return Ok(exit_code::INTERRUPTED);
@@ -58,16 +61,16 @@ pub(super) async fn run(
         )
         .hint("run this where gitlab-runner runs, or say what to look at with --context runner"));
     }
-    say(&rendered(&report, args));
+    say(&rendered(&report, args, outside));
     if let Some(file) = &args.html {
         html::write(&report, &surroundings, file)?;
     }
     Ok(if report.first_error().is_some() { exit_code::UNHEALTHY } else { exit_code::OK })
 }
 
-fn rendered(report: &Report, args: &DoctorArgs) -> String {
+fn rendered(report: &Report, args: &DoctorArgs, outside: &Outside) -> String {
     match args.format {
-        DoctorFormat::Text => printable(&text::text(report, args.all)),
+        DoctorFormat::Text => printable(&text::text(report, args.all, width(outside))),
         DoctorFormat::Json => format!("{:#}\n", json::document(report)),
         DoctorFormat::Junit => junit::junit(report),
     }
@@ -78,11 +81,20 @@ fn say(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-fn surroundings(args: &DoctorArgs, outside: &Outside) -> Result<Surroundings, CommandError> {
-    let runner_version = args.runner_version.as_deref().map(str::parse).transpose();
-    let runner_version = runner_version.map_err(|error: VersionError| {
-        CommandError::from_error(exit_code::BAD_CONFIGURATION, &error).maybe_hint(error.hint())
-    })?;
+/// Where passwords are kept while another machine's root is looked at; it is gone with the diagnosis.
+fn scratch(root: &Path) -> Result<Option<TempDir>, CommandError> {
+    let folder = || {
+        TempDir::with_prefix("ecru-doctor-").map_err(|error| {
+            CommandError::new(exit_code::BAD_CONFIGURATION, "cannot make a folder for passwords")
+                .because(error.to_string())
+                .hint("name a folder that can be written to in TMPDIR")
+        })
+    };
+    (root != Path::new("/")).then(folder).transpose()
+}
+
+/// The folder that is `/` of the machine, as an absolute path.
+fn root(args: &DoctorArgs) -> Result<PathBuf, CommandError> {
     let root = match (&args.root, &args.config) {
         (Some(root), _) => root.clone(),
         (None, Some(config)) => root_of(config).unwrap_or_else(|| PathBuf::from("/")),
@@ -92,10 +104,24 @@ fn surroundings(args: &DoctorArgs, outside: &Outside) -> Result<Surroundings, Co
     if !root.is_dir() {
         return Err(not_there(&root, "it is no folder"));
     }
+    Ok(root)
+}
+
+fn surroundings(
+    args: &DoctorArgs,
+    outside: &Outside,
+    root: PathBuf,
+    scratch: Option<&Path>,
+) -> Result<Surroundings, CommandError> {
+    let runner_version = args.runner_version.as_deref().map(str::parse).transpose();
+    let runner_version = runner_version.map_err(|error: VersionError| {
+        CommandError::from_error(exit_code::BAD_CONFIGURATION, &error).maybe_hint(error.hint())
+    })?;
     Ok(Surroundings {
         environment: outside.environment(),
         uid: rustix::process::geteuid().as_raw(),
         clock: system_time,
+        scratch: scratch.map(Path::to_owned),
         probe: probe(),
         asked: Asked {
             contexts: args.contexts.iter().map(|context| context_of(*context)).collect(),

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use ecru_ecr::access::Access;
 use ecru_ecr::cache::Cached;
 use ecru_ecr::config::{Choice, ChoiceError, PolicyError};
+use ecru_ecr::environment::Environment;
 use ecru_ecr::identity::selection::{AskedFor, IdentitySource, Selection, Settings, asked_for};
 use ecru_ecr::mint::Caller;
 use ecru_ecr::registry::Registry;
@@ -216,7 +217,7 @@ fn life(
     choice: &Choice,
     registry: &Registry,
 ) -> Result<Life, TokenError> {
-    let cache = access.cache(&choice.selection).filter(|_| is_own(puller));
+    let cache = access.cache(&choice.selection).filter(|_| may_keep(puller));
     let is_kept = cache.as_ref().is_some_and(|cache| matches!(cache.kept(registry), Ok(Some(_))));
     let mint = access.mint(&choice.selection, puller.deadlines);
     let token = Cached::new(mint, cache, puller.deadlines).token(registry)?;
@@ -224,8 +225,12 @@ fn life(
 }
 
 /// Whether the puller's home directory is that of this process's user. In another user's, what this process leaves
-/// behind would be in the way of that user's helper.
-fn is_own(puller: &Puller) -> bool {
+/// behind would be in the way of that user's helper; a cache that is only this diagnosis's is in nobody's.
+fn may_keep(puller: &Puller) -> bool {
+    let place = |environment: &Environment| environment.os("AWS_ECR_CACHE_DIR").map(ToOwned::to_owned);
+    if place(&puller.environment) != place(&puller.own) {
+        return true;
+    }
     let home = puller.environment.home().and_then(|home| std::fs::metadata(home).ok());
     home.is_some_and(|home| home.uid() == rustix::process::geteuid().as_raw())
 }

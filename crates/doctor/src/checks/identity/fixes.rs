@@ -20,10 +20,20 @@ use crate::surroundings::Puller;
 /// The longest file that is looked at to know the instance, in bytes.
 const MAX_TAG_BYTES: usize = 256;
 
+/// Keeps every client of AWS from asking the instance's metadata service.
+const METADATA_DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
+
 /// `check` with everything that is known about `error`: what was tried, and what helps.
 pub(super) fn described(view: &View<'_>, check: Check, error: &TokenError) -> Check {
     let attempts = error.attempts().iter().map(|attempt| format!("{}: {}", attempt.source, attempt.reason));
     let check = attempts.fold(check, Check::seen);
+    let is_of_diagnosis =
+        !error.attempts().is_empty() && !is_disabled(view) && view.puller.environment.flag(METADATA_DISABLED);
+    let check = match is_of_diagnosis {
+        true => check
+            .seen("the metadata of this machine are not asked: with --root they are those of another one"),
+        false => check,
+    };
     let fixes = of(view, error);
     let check = match error.hint() {
         Some(hint) if fixes.is_empty() => check.seen(format!("hint: {hint}")),
@@ -142,17 +152,26 @@ fn instance_of_this_machine() -> Option<String> {
 fn identity(view: &View<'_>) -> Vec<Fix> {
     match view.puller.context {
         Context::Runner | Context::JobHost => {
-            let names: Vec<&str> = view.registries.iter().map(|asked| asked.name.as_str()).collect();
-            let setup =
-                view.puller.target.setup_runner(if names.is_empty() { &["REGISTRY"] } else { &names });
-            vec![
+            let hosts: Vec<String> = view.registries.iter().map(|asked| asked.registry.host()).collect();
+            let setup = match hosts.is_empty() {
+                true => view.puller.target.setup_runner(&["REGISTRY"]),
+                false => view.puller.target.setup_runner(&hosts),
+            };
+            let variable = is_disabled(view).then(|| {
+                other_settings(
+                    view,
+                    &format!("unset {METADATA_DISABLED}, so that the role of the instance is asked for"),
+                )
+            });
+            let others = [
                 Fix::command(format!(
                     "aws ec2 associate-iam-instance-profile --instance-id {} --iam-instance-profile \
                      Name=INSTANCE_PROFILE",
                     instance(view)
                 )),
                 Fix::command(format!("{setup} --aws-env AWS_PROFILE=PROFILE")),
-            ]
+            ];
+            variable.into_iter().chain(others).collect()
         }
         Context::Job => {
             let account = view.registries.iter().find_map(|asked| asked.registry.account());
@@ -166,6 +185,12 @@ fn identity(view: &View<'_>) -> Vec<Fix> {
             }]
         }
     }
+}
+
+/// Whether the puller's own settings keep it from asking for the role of its instance
+/// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html>).
+fn is_disabled(view: &View<'_>) -> bool {
+    view.puller.own.flag(METADATA_DISABLED)
 }
 
 /// What the role's owner must say, and what the principal's must.
@@ -193,11 +218,51 @@ fn trust(view: &View<'_>, failure: &AwsFailure) -> Vec<Fix> {
     ]
 }
 
+/// The policy of whoever acts as `arn`, by what policies are attached to: of a role's session the role.
+pub(crate) fn policy_of(arn: &str) -> String {
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or(arn);
+    let account = arn.split(':').nth(4).unwrap_or_default();
+    let whose = match resource.split_once('/') {
+        Some(("assumed-role", session)) => ("role", session.split('/').next()),
+        Some(("role", path)) => ("role", path.rsplit('/').next()),
+        Some(("user", path)) => ("user", path.rsplit('/').next()),
+        _ => return format!("a policy of {arn}"),
+    };
+    format!("a policy of the {} `{}` of account {account}", whose.0, whose.1.unwrap_or_default())
+}
+
 fn token_policy(view: &View<'_>) -> Fix {
     let registries: Vec<Registry> = view.registries.iter().map(|asked| asked.registry.clone()).collect();
     let principal = match &view.identity.caller {
-        Ok(caller) => format!("a policy of {}", super::principal(&caller.arn)),
+        Ok(caller) => policy_of(&caller.arn),
         Err(_) => "a policy of the principal".to_owned(),
     };
     Fix::Lines { place: principal, lines: format!("{:#}", iam_policy::pull_policy(&registries)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_are_those_of_roles_and_users() {
+        for (arn, expected) in [
+            (
+                "arn:aws:sts::000000000000:assumed-role/runner/i-0ec",
+                "a policy of the role `runner` of account 000000000000",
+            ),
+            (
+                "arn:aws:iam::000000000000:role/ci/runner",
+                "a policy of the role `runner` of account 000000000000",
+            ),
+            (
+                "arn:aws-cn:iam::000000000000:user/team/ci",
+                "a policy of the user `ci` of account 000000000000",
+            ),
+            ("arn:aws:iam::000000000000:root", "a policy of arn:aws:iam::000000000000:root"),
+            ("nobody", "a policy of nobody"),
+        ] {
+            assert_eq!(policy_of(arn), expected);
+        }
+    }
 }

@@ -77,11 +77,23 @@ fn fault(error: &TokenError) -> Fault {
     }
 }
 
+/// What is wrong, with the one source that it hangs on: the last that was tried, which is the instance as a rule.
+fn cause(error: &TokenError) -> String {
+    let (Some(last), kind) = (error.attempts().last(), error.kind()) else { return error.to_string() };
+    if kind == FailureKind::HopLimit {
+        return format!(
+            "{}: the instance's metadata service does not answer, as where a container is one hop further away than its \
+             hop limit allows",
+            error.summary()
+        );
+    }
+    format!("{}: {}: {}", error.summary(), last.source, last.reason)
+}
+
 fn of_error(view: &View<'_>, error: &TokenError) -> Vec<Check> {
     let (catalogue, fault) = (view.catalogue, fault(error));
     let failed = |definition: &'static Definition| {
-        let reason = if error.attempts().is_empty() { error.to_string() } else { error.summary().to_owned() };
-        fixes::described(view, Check::fail(definition, reason), error)
+        fixes::described(view, Check::fail(definition, cause(error)), error)
     };
     let waits = |definition: &'static Definition, what: &str| {
         Check::skipped(definition, format!("{what}, see above"))

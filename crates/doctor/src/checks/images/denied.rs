@@ -9,7 +9,7 @@ use serde_json::json;
 use super::catalogue::Catalogue;
 use super::{Answer, LookedUp, registry_of};
 use crate::checks::identity::Answers;
-use crate::checks::identity::fixes::ecru_config;
+use crate::checks::identity::fixes::{ecru_config, policy_of};
 use crate::iam_policy::{self, Purpose};
 use crate::report::{Check, Context, Fix};
 use crate::surroundings::{Puller, Target};
@@ -117,12 +117,27 @@ pub(super) fn fixes(
         (LookupError::Denied { missing: Some(missing), .. }, Some(registry)) if is_of_cache(missing) => {
             vec![pull_through(registry, &repository)]
         }
-        (LookupError::Denied { missing: Some(missing), .. }, _) => vec![allow(missing)],
+        (LookupError::Denied { missing: Some(missing), .. }, registry) => {
+            vec![allow(missing, registry, &repository)]
+        }
         (LookupError::NoRepository { .. }, Some(registry)) if registry.account().is_some() => {
-            match has_prefix_of_cache(&repository) {
-                true => vec![pull_through(registry, &repository), caches_of(registry)],
-                false => vec![caches_of(registry)],
+            let of_names = [
+                ecr(registry, "describe-repositories --query 'repositories[].repositoryName'"),
+                ecr(registry, &format!("create-repository --repository-name {repository}")),
+            ];
+            let of_cache =
+                [pull_through(registry, &repository), ecr(registry, "describe-pull-through-cache-rules")];
+            match (has_prefix_of_cache(&repository), repository.contains('/')) {
+                (true, _) => of_cache.into_iter().chain(of_names).collect(),
+                (false, true) => of_names.into_iter().chain(of_cache.into_iter().skip(1)).collect(),
+                (false, false) => of_names.into(),
             }
+        }
+        (LookupError::NoImage { .. }, Some(registry)) if registry.account().is_some() => {
+            vec![ecr(
+                registry,
+                &format!("list-images --repository-name {repository} --filter tagStatus=TAGGED"),
+            )]
         }
         (LookupError::LoginMissing, Some(_)) if context == Context::Job => vec![Fix::Lines {
             place: "~/.docker/config.json of the job's container".to_owned(),
@@ -170,11 +185,24 @@ fn repository_of(image: &str) -> String {
     ImageReference::parse(image).map(|image| image.repository().to_owned()).unwrap_or_default()
 }
 
-fn allow(missing: &MissingPermission) -> Fix {
-    let resource = missing.resource.as_deref().unwrap_or("*");
-    let statement = json!({ "Effect": "Allow", "Action": missing.action, "Resource": resource });
-    let principal = missing.principal.as_deref().unwrap_or("the principal");
-    Fix::Lines { place: format!("a policy of {principal}"), lines: format!("{statement:#}") }
+/// A whole policy: with an action of pulls come all others, which would be found missing one by one.
+fn allow(missing: &MissingPermission, registry: Option<&Registry>, repository: &str) -> Fix {
+    let is_of_pulls = Purpose::Pull.repository_actions().contains(&missing.action.as_str());
+    let policy = match registry.filter(|registry| is_of_pulls && registry.account().is_some()) {
+        Some(registry) => {
+            iam_policy::policy(Purpose::Pull, std::slice::from_ref(registry), &[repository.to_owned()])
+        }
+        None => json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Action": missing.action,
+                "Resource": missing.resource.as_deref().unwrap_or("*"),
+            }],
+        }),
+    };
+    let place = missing.principal.as_deref().map_or("a policy of the principal".to_owned(), policy_of);
+    Fix::Lines { place, lines: format!("{policy:#}") }
 }
 
 fn pull_through(registry: &Registry, repository: &str) -> Fix {
@@ -183,14 +211,11 @@ fn pull_through(registry: &Registry, repository: &str) -> Fix {
     Fix::Lines { place: "a policy of the principal".to_owned(), lines: format!("{policy:#}") }
 }
 
-/// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribePullThroughCacheRules.html>
-fn caches_of(registry: &Registry) -> Fix {
-    let command = format!(
-        "aws ecr describe-pull-through-cache-rules --registry-id {} --region {}",
-        registry.account().unwrap_or_default(),
-        registry.region()
-    );
-    Fix::command(command)
+/// A command of the AWS CLI about a registry
+/// (<https://docs.aws.amazon.com/cli/latest/reference/ecr/>).
+fn ecr(registry: &Registry, what: &str) -> Fix {
+    let (account, region) = (registry.account().unwrap_or_default(), registry.region());
+    Fix::command(format!("aws ecr {what} --registry-id {account} --region {region}"))
 }
 
 #[cfg(test)]

@@ -152,14 +152,24 @@ fn failed(puller: &Puller, catalogue: &'static Catalogue, image: &LookedUp, erro
     let check = obstacles.iter().fold(check, |check, obstacle| check.seen(obstacle.clone()));
     let fixes = denied::fixes(puller.context, &puller.target, error, registry.as_ref(), &image.choice.image);
     let check = match error.hint() {
-        Some(hint) if fixes.is_empty() => check.seen(format!("hint: {hint}")),
+        Some(hint) if fixes.is_empty() || is_about_name(error) => check.seen(format!("hint: {hint}")),
         _ => check,
     };
     let check = match denied::remark(error, registry.as_ref(), &image.choice.image) {
         Some(remark) => check.seen(remark),
         None => check,
     };
-    fixes.into_iter().fold(check, Check::fix)
+    let check = fixes.into_iter().fold(check, Check::fix);
+    // Whatever keeps a puller from having credentials is told where it is found.
+    match error {
+        LookupError::LoginMissing => check.unless_told(),
+        _ => check,
+    }
+}
+
+/// Whether what is asked for is not there, so that the commands only show what is.
+fn is_about_name(error: &LookupError) -> bool {
+    matches!(error, LookupError::NoRepository { .. } | LookupError::NoImage { .. })
 }
 
 /// The registry of ECR that an image is in, by its name or an alias.

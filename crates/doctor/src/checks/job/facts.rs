@@ -184,6 +184,7 @@ impl<'a> Facts<'a> {
                 .xdg("XDG_CONFIG_HOME", ".config")
                 .unwrap_or_default()
                 .join("ecru/config.toml"),
+            own: environment.clone(),
             environment,
             config,
             clock: self.surroundings.clock,

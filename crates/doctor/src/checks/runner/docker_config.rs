@@ -1,6 +1,7 @@
 //! Docker's files in the home directory of the runner's user.
 
 use ecru_docker::config_file::ConfigFile;
+use ecru_ecr::config::Config;
 use ecru_gitlab::registry_auth::FileContent;
 use secrecy::ExposeSecret as _;
 
@@ -61,7 +62,8 @@ fn well_formed(facts: &Facts<'_>) -> Check {
 
 /// A file that names registries of ECR, in a home directory that the runner does not read, while it has none.
 fn place(facts: &Facts<'_>) -> Check {
-    let is_named = |text: &str| !registries_in(text).is_empty() || text.contains("ecr-login");
+    let is_named =
+        |text: &str| !registries_in(text, &Config::default()).is_empty() || text.contains("ecr-login");
     let of_home = facts.home_files.iter().any(|file| match &file.content {
         FileContent::Text(text) => is_named(text.expose_secret()),
         _ => false,

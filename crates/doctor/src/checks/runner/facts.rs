@@ -204,7 +204,7 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn environment(&self) -> Option<Environment> {
         let service = self.service.as_ref().ok()?;
-        Some(environment_of(service, self.surroundings))
+        Some(while_looked_at(own_environment(service, self.surroundings), self.surroundings))
     }
 
     /// The service's user, where it is another one than this process has and could be: what root would read is not what
@@ -226,7 +226,8 @@ impl<'a> Facts<'a> {
     }
 
     fn puller_of(&self, service: &Service) -> Result<Puller, ConfigError> {
-        let environment = environment_of(service, self.surroundings);
+        let own = own_environment(service, self.surroundings);
+        let environment = while_looked_at(own.clone(), self.surroundings);
         let config = self.surroundings.ecru_config(&environment)?;
         Ok(Puller {
             context: Context::Runner,
@@ -235,6 +236,7 @@ impl<'a> Facts<'a> {
             deadlines: Deadlines::from_environment(&environment).unwrap_or_default(),
             config_file: self.place_of_rules(&environment),
             environment,
+            own,
             config,
             clock: self.surroundings.clock,
         })
@@ -309,7 +311,7 @@ impl<'a> Facts<'a> {
 }
 
 /// The environment of the service, whose paths are places of this machine.
-fn environment_of(service: &Service, surroundings: &Surroundings) -> Environment {
+fn own_environment(service: &Service, surroundings: &Surroundings) -> Environment {
     let mut variables: Vec<(OsString, OsString)> = service.variables.pairs();
     if !surroundings.is_this_machine() {
         for (name, value) in &mut variables {
@@ -318,13 +320,30 @@ fn environment_of(service: &Service, surroundings: &Surroundings) -> Environment
                 *value = surroundings.place_of(Path::new(value)).into();
             }
         }
-        // The metadata that this machine would be told are those of another one.
-        if service.variables.get("AWS_EC2_METADATA_SERVICE_ENDPOINT").is_none() {
-            variables.push(("AWS_EC2_METADATA_DISABLED".into(), "true".into()));
-        }
     }
     variables.retain(|(name, _)| name != "HOME");
     variables.push(("HOME".into(), surroundings.place_of(&service.home).into()));
+    Environment::from_map(variables)
+}
+
+/// `own` for what is started and asked by a diagnosis. A folder that stands for a machine is only looked at: no password
+/// is left in its cache, with which an image of it would be handed on.
+fn while_looked_at(own: Environment, surroundings: &Surroundings) -> Environment {
+    if surroundings.is_this_machine() {
+        return own;
+    }
+    let mut variables = own.of_child();
+    let mut set = |name: &str, value: OsString| {
+        variables.retain(|(other, _)| other != name);
+        variables.push((name.into(), value));
+    };
+    // The metadata that this machine would be told are those of another one.
+    if own.get("AWS_EC2_METADATA_SERVICE_ENDPOINT").is_none() {
+        set("AWS_EC2_METADATA_DISABLED", "true".into());
+    }
+    if let Some(scratch) = &surroundings.scratch {
+        set("AWS_ECR_CACHE_DIR", scratch.into());
+    }
     Environment::from_map(variables)
 }
 

@@ -26,6 +26,8 @@ pub enum Kind {
     SingleQuotes,
     /// A shell took all quotes away: `{auths:…}`.
     LostQuotes,
+    /// The names of members without quotes, as JavaScript has them: `{auths:{"h":…}}`.
+    UnquotedNames,
     /// A comma behind the last member.
     TrailingComma,
     /// Base64, as Kubernetes has it in Secrets.
@@ -44,6 +46,7 @@ impl Kind {
             Self::CurlyQuotes => "its quotes are typographic ones",
             Self::SingleQuotes => "JSON has double quotes only, and these are single ones",
             Self::LostQuotes => "its quotes got lost, as happens when a shell reads it",
+            Self::UnquotedNames => "the names of its members have no quotes",
             Self::TrailingComma => "there is a comma behind the last member, which JSON does not allow",
             Self::Base64 => "it is encoded in base64, and must be the JSON itself",
             Self::HelperWithoutRegistry => {
@@ -82,8 +85,9 @@ pub fn mistake(text: &str, registries: &[String]) -> Option<Mistake> {
         (Kind::EscapedQuotes, Some(text.replace("\\\"", "\""))),
         (Kind::CurlyQuotes, Some(text.replace(['\u{201c}', '\u{201d}', '\u{201e}'], "\""))),
         (Kind::Base64, decoded(text)),
-        (Kind::TrailingComma, loosely(text, false)),
-        (Kind::SingleQuotes, loosely(text, true)),
+        (Kind::TrailingComma, loosely(text, false, false)),
+        (Kind::UnquotedNames, loosely(text, true, false)),
+        (Kind::SingleQuotes, loosely(text, true, true)),
         (Kind::HelperWithoutRegistry, with_registries(text, registries)),
     ];
     let found = candidates.into_iter().find_map(|(kind, candidate)| {
@@ -126,16 +130,16 @@ fn decoded(text: &str) -> Option<String> {
 }
 
 /// The text read as JavaScript's relatives of JSON are, as JSON.
-fn loosely(text: &str, quotes: bool) -> Option<String> {
+fn loosely(text: &str, bare_names: bool, single_quotes: bool) -> Option<String> {
     if depth(text) > MAX_DEPTH {
         return None;
     }
     let options = ParseOptions {
         allow_comments: false,
-        allow_loose_object_property_names: quotes,
+        allow_loose_object_property_names: bare_names,
         allow_trailing_commas: true,
         allow_missing_commas: false,
-        allow_single_quoted_strings: quotes,
+        allow_single_quoted_strings: single_quotes,
         allow_hexadecimal_numbers: false,
         allow_unary_plus_numbers: false,
         allow_bare_decimal_point_numbers: false,
@@ -229,6 +233,7 @@ mod tests {
             (right.replace('"', "\u{201d}"), Kind::CurlyQuotes),
             (right.replace('"', "'"), Kind::SingleQuotes),
             (right.replace('"', ""), Kind::LostQuotes),
+            (right.replace("\"credHelpers\"", "credHelpers"), Kind::UnquotedNames),
             (right.replace("\"}}", "\",}}"), Kind::TrailingComma),
             (STANDARD.encode(&right), Kind::Base64),
             (r#"{"credHelpers":"ecr-login"}"#.to_owned(), Kind::HelperWithoutRegistry),

@@ -1,6 +1,6 @@
 //! The set-up that puts a runner right, as a command and as a value.
 
-use ecru_ecr::registry::Registry;
+use ecru_ecr::config::Config;
 use ecru_gitlab::registry_auth::FileContent;
 use secrecy::ExposeSecret as _;
 
@@ -8,8 +8,8 @@ use super::Facts;
 use crate::checks::hints;
 use crate::report::Fix;
 
-/// Stands where no registry is known.
-const PLACEHOLDER: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
+/// Stands where no registry is known. `ecru setup` refuses it, where it would take a host for one that is meant.
+const PLACEHOLDER: &str = "REGISTRY";
 
 /// What `ecru setup runner` would be asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,8 @@ impl Facts<'_> {
     /// The set-up that puts this runner right; none if no registry is known to set up.
     #[must_use]
     pub fn remedy(&self) -> Option<SetupRunner> {
-        let registries = self.wanted_registries();
+        let aliases = self.puller().map(|puller| &puller.config);
+        let registries = self.registries_met(aliases.unwrap_or(&Config::default()));
         (!registries.is_empty()).then_some(SetupRunner { registries })
     }
 
@@ -42,9 +43,14 @@ impl Facts<'_> {
 
     /// The registries of ECR by their own names, in the order in which they are met.
     pub(super) fn wanted_registries(&self) -> Vec<String> {
+        self.registries_met(&Config::default())
+    }
+
+    /// The same, and those that an alias of `config` stands for.
+    fn registries_met(&self, config: &Config) -> Vec<String> {
         let mut found = Vec::new();
         let mut look_at = |text: &str| {
-            for registry in registries_in(text) {
+            for registry in registries_in(text, config) {
                 if !found.contains(&registry) {
                     found.push(registry);
                 }
@@ -79,11 +85,23 @@ impl Facts<'_> {
     }
 }
 
-/// The registries of ECR that a text names, whatever its format is.
-pub(super) fn registries_in(text: &str) -> Vec<String> {
-    let is_of_host = |character: char| character.is_ascii_alphanumeric() || ".-".contains(character);
-    let words = text.split(|character| !is_of_host(character));
-    words.filter_map(|word| Some(Registry::parse(word).ok()?.host())).collect()
+/// The registries of ECR that a text names, whatever its format is, by their hosts or by aliases of `config`.
+pub(super) fn registries_in(text: &str, config: &Config) -> Vec<String> {
+    let is_of_host = |character: char| character.is_ascii_alphanumeric() || ".-:".contains(character);
+    let mut found = Vec::new();
+    for word in text.split(|character| !is_of_host(character)) {
+        // Whether a colon stands before a port cannot be seen.
+        let parts: Vec<&str> = word.split(':').collect();
+        let with_ports = parts.windows(2).map(|pair| pair.join(":"));
+        let hosts = parts.iter().map(|part| (*part).to_owned());
+        let hosts = with_ports.chain(hosts).filter_map(|host| Some(config.registry(&host).ok()?.host()));
+        for host in hosts {
+            if !found.contains(&host) {
+                found.push(host);
+            }
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -95,14 +113,19 @@ mod tests {
     #[test]
     fn registries_are_found_in_texts_that_are_no_json() {
         let text = r#"{'credHelpers':{'https://111122223333.dkr.ecr.eu-west-1.amazonaws.com/v1/':'x'}} public.ecr.aws/a:1"#;
-        assert_eq!(registries_in(text), ["111122223333.dkr.ecr.eu-west-1.amazonaws.com", "public.ecr.aws"]);
-        assert!(registries_in("*.dkr.ecr.*.amazonaws.com 1.dkr.ecr.x.amazonaws.com.evil.example").is_empty());
+        let none = Config::default();
+        assert_eq!(
+            registries_in(text, &none),
+            ["111122223333.dkr.ecr.eu-west-1.amazonaws.com", "public.ecr.aws"]
+        );
+        let foreign = "*.dkr.ecr.*.amazonaws.com 1.dkr.ecr.x.amazonaws.com.evil.example localhost:5000";
+        assert!(registries_in(foreign, &none).is_empty());
     }
 
     proptest! {
         #[test]
         fn any_text_is_searched(text: String) {
-            let _ = registries_in(&text);
+            let _ = registries_in(&text, &Config::default());
         }
     }
 }

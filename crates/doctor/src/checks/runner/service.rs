@@ -2,8 +2,9 @@
 
 use super::Facts;
 use crate::checks::hints;
+use crate::context::runner_program;
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
-use crate::service::{Service, Trouble};
+use crate::service::{Kind, Service, Trouble};
 
 pub(super) static FOUND: Definition = Definition {
     id: "runner.service.found",
@@ -20,6 +21,11 @@ pub(super) fn found(facts: &Facts<'_>) -> Check {
         Ok(service) => {
             let troubles: Vec<String> = service.troubles.iter().map(ToString::to_string).collect();
             let check = match troubles.as_slice() {
+                [] if is_any_container(facts, service) => Check::skipped(
+                    &FOUND,
+                    "there is neither a unit nor a process nor a program of gitlab-runner in this container, whose HOME \
+                     and PATH are looked at",
+                ),
                 [] => Check::pass(&FOUND),
                 troubles => Check::fail(&FOUND, troubles.join("; ")),
             };
@@ -36,6 +42,11 @@ pub(super) fn found(facts: &Facts<'_>) -> Check {
             }
         }
     }
+}
+
+/// Whether nothing but the container itself stands for the service.
+fn is_any_container(facts: &Facts<'_>, service: &Service) -> bool {
+    matches!(service.kind, Kind::Container(_)) && runner_program(service, facts.surroundings).is_none()
 }
 
 /// What this command cannot see as the service does.
