@@ -133,12 +133,24 @@ pub struct CheckArgs {
     #[arg(long = "variable", short = 'e', value_name = "KEY[=VALUE]")]
     pub variables: Vec<String>,
     /// DOCKER_AUTH_CONFIG of the project: JSON, @FILE, or - for standard input
-    #[arg(long, value_name = "JSON|@FILE|-")]
-    pub docker_auth_config: Option<String>,
+    #[arg(long, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
+    pub docker_auth_config: Option<OsString>,
+    /// The `credentials` of the job's payload: a JSON list of type, url, username, password
+    #[arg(long, value_name = "FILE")]
+    pub job_credentials: Option<PathBuf>,
+    /// The version of GitLab Runner (the newest that is known in full, if not given)
+    #[arg(long, value_name = "VERSION")]
+    pub runner_version: Option<String>,
+    /// Take `allowed_docker_credential_helpers` of GitLab Runner 19.4 to permit the job's helpers
+    #[arg(long)]
+    pub helpers_allowed: bool,
+    /// Let ecru answer as `docker-credential-ecr-login` where PATH has none, which no runner does
+    #[arg(long)]
+    pub stand_in: bool,
     /// The platform for which sizes are told
     #[arg(long, value_name = "OS/ARCH", default_value = "linux/amd64")]
     pub platform: String,
-    /// Read files and choose nothing: run no helper and ask no registry
+    /// Read files only: choose no credentials, run no helper and ask no registry
     #[arg(long)]
     pub offline: bool,
     /// What is printed on standard output

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ecru_docker::credential_helper::invoke::{Caller, Completed, InvokeError, User};
 use ecru_docker::credential_helper::message::Verb;
 use ecru_gitlab::registry_auth::{CredentialHelpers, HelperAnswer, HelperVerb};
+use secrecy::ExposeSecret as _;
 
 /// The runner itself waits without end; a helper that takes this long is broken.
 pub const HELPER_DEADLINE: Duration = Duration::from_secs(20);
@@ -162,10 +163,49 @@ pub fn answer_of(invoked: Result<Completed, InvokeError>) -> HelperAnswer {
         Err(error) => return HelperAnswer::NotStarted { cause: cause_in_go_words(&error) },
     };
     let stdout = completed.stdout_text();
+    // Of a helper that fails, the runner prints what it wrote: it may be a whole answer.
+    let stdout =
+        if completed.status.success() { stdout } else { without_secrets(stdout.expose_secret()).into() };
     match (completed.status.code(), completed.status.signal()) {
         (Some(code), _) => HelperAnswer::Exited { code, stdout },
         (None, signal) => HelperAnswer::Killed { signal: signal_name(signal), stdout },
     }
+}
+
+/// `text` without the values of members that are called `Secret`, however Go would read that name. It may be JSON that is
+/// broken, so it is read no further than up to the end of such a value.
+fn without_secrets(text: &str) -> String {
+    const MEMBER: &str = "\"secret\"";
+    // The same length: ASCII alone changes.
+    let lower = text.to_ascii_lowercase();
+    let (mut shown, mut done) = (String::new(), 0);
+    while let Some(found) = lower.get(done..).and_then(|rest| rest.find(MEMBER)) {
+        let name_end = done + found + MEMBER.len();
+        let rest = text.get(name_end..).unwrap_or_default();
+        let value = rest.trim_start_matches([' ', '\t', '\r', '\n', ':']);
+        let value_start = name_end + rest.len() - value.len();
+        shown.push_str(text.get(done..value_start).unwrap_or_default());
+        let length = value_length(value);
+        if length > 0 {
+            shown.push_str("\"<redacted>\"");
+        }
+        done = value_start + length;
+    }
+    shown + text.get(done..).unwrap_or_default()
+}
+
+/// How long the value is that a text begins with: a JSON text with its quotes, anything else up to a comma or bracket.
+fn value_length(text: &str) -> usize {
+    let Some(inner) = text.strip_prefix('"') else {
+        return text.find([',', '}', ']']).unwrap_or(text.len());
+    };
+    let mut is_escaped = false;
+    let end = inner.char_indices().find(|(_, character)| {
+        let ends = *character == '"' && !is_escaped;
+        is_escaped = *character == '\\' && !is_escaped;
+        ends
+    });
+    end.map_or(text.len(), |(index, _)| index + 2)
 }
 
 /// The runner prints the errors of Go's `os/exec`, whose texts for the system's errors are in lower case.
@@ -197,6 +237,23 @@ fn signal_name(signal: Option<i32>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_answer_of_a_helper_that_fails_is_told_without_its_secret() {
+        for (said, told) in [
+            (r#"{"Username":"u","Secret":"hunter2"}"#, r#"{"Username":"u","Secret":"<redacted>"}"#),
+            (r#"{"SECRET" : "hun\"ter2","a":"b"}"#, r#"{"SECRET" : "<redacted>","a":"b"}"#),
+            (r#"x {"secret":"hunter2"#, r#"x {"secret":"<redacted>""#),
+            (
+                r#"{"Secret":hunter2}{"Secret":"hunter2"}"#,
+                r#"{"Secret":"<redacted>"}{"Secret":"<redacted>"}"#,
+            ),
+            ("no \"secret\"", "no \"secret\""),
+            ("\u{130} no identity", "\u{130} no identity"),
+        ] {
+            assert_eq!(without_secrets(said), told);
+        }
+    }
 
     #[test]
     fn what_may_be_a_password_is_not_repeated() {

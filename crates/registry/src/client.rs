@@ -34,19 +34,29 @@ const KNOWN_REALMS: [(&str, &str); 3] = [
     ("mcr.microsoft.com", "mcr.microsoft.com"),
 ];
 
-/// User name and password for a registry.
+/// What a registry is shown.
 #[derive(Debug, Clone)]
-pub struct Login {
-    /// The user name.
-    pub username: String,
-    /// The password.
-    pub password: SecretString,
+pub enum Login {
+    /// User name and password, for the registry itself or for where it sends clients for a token.
+    Password {
+        /// The user name.
+        username: String,
+        /// The password.
+        password: SecretString,
+    },
+    /// A token for the registry itself, as `registrytoken` of a Docker configuration holds it.
+    Token(SecretString),
 }
 
 impl Login {
     fn header(&self) -> Result<HeaderValue, LookupError> {
-        let pair = format!("{}:{}", self.username, self.password.expose_secret());
-        secret_header(&format!("Basic {}", STANDARD.encode(pair)))
+        match self {
+            Self::Password { username, password } => {
+                let pair = format!("{username}:{}", password.expose_secret());
+                secret_header(&format!("Basic {}", STANDARD.encode(pair)))
+            }
+            Self::Token(token) => bearer(token.expose_secret()),
+        }
     }
 }
 
@@ -87,7 +97,8 @@ impl RegistryClient {
             login,
             authorization: login.map(Login::header).transpose()?,
             target,
-            is_authenticated: false,
+            // A token is for the registry alone: nothing else is got with it.
+            is_authenticated: matches!(login, Some(Login::Token(_))),
         };
         tokio::time::timeout(self.deadline, lookup.facts(platform))
             .await
@@ -115,18 +126,20 @@ impl Lookup<'_> {
     async fn facts(&mut self, platform: &str) -> Result<ImageFacts, LookupError> {
         let url = self.target.manifest_url(&self.target.reference);
         let head = self.ask(Method::HEAD, &url, MAX_REFUSAL_BYTES).await?;
-        if !head.status.is_success() {
-            // The answer to HEAD has no words.
-            let refused = self.ask(Method::GET, &url, MAX_MANIFEST_BYTES).await?;
-            let status = if refused.status.is_success() { head.status } else { refused.status };
-            return Err(self.refusal(status, &refused.body, true));
+        let found = match head.status.is_success() {
+            true => head,
+            // The answer to HEAD has no words, and there are registries that know GET only.
+            false => self.ask(Method::GET, &url, MAX_MANIFEST_BYTES).await?,
+        };
+        if !found.status.is_success() {
+            return Err(self.refusal(found.status, &found.body, true));
         }
         let mut facts = ImageFacts {
-            digest: head
+            digest: found
                 .header("docker-content-digest")
                 .filter(|it| manifest::is_digest(it))
                 .map(str::to_owned),
-            media_type: head.header("content-type").map(str::to_owned),
+            media_type: found.header("content-type").map(str::to_owned),
             ..ImageFacts::default()
         };
         // Docker Hub counts a GET of a manifest as a pull; a check must not use them up.
@@ -168,36 +181,37 @@ impl Lookup<'_> {
         Manifest::read(&answer.body)
     }
 
-    /// A small blob, from wherever the registry keeps it.
+    /// A small blob.
     async fn blob(&mut self, digest: &str) -> Result<Vec<u8>, LookupError> {
         let answer = self.ask(Method::GET, &self.target.blob_url(digest), MAX_SETTINGS_BYTES).await?;
-        if answer.status.is_success() {
-            return Ok(answer.body);
-        }
-        if !answer.status.is_redirection() {
-            return Err(self.refusal(answer.status, &answer.body, false));
-        }
-        let location = answer.headers.get(LOCATION).and_then(|location| location.to_str().ok());
-        let url = location.and_then(|location| self.storage(location)).ok_or_else(|| {
-            LookupError::Answer("it sends clients to an address that is not taken".to_owned())
-        })?;
-        let stored = Answer::to(self.client.http.get(url), MAX_SETTINGS_BYTES).await?;
-        match stored.status.is_success() {
-            true => Ok(stored.body),
-            false => Err(self.refusal(stored.status, &stored.body, false)),
+        match answer.status.is_success() {
+            true => Ok(answer.body),
+            false => Err(self.refusal(answer.status, &answer.body, false)),
         }
     }
 
-    /// An address at which a registry keeps its blobs: reached by TLS, or on this machine for a registry on it.
-    fn storage(&self, location: &str) -> Option<Url> {
-        let base = Url::parse(&self.target.blob_url("")).ok()?;
-        let url = base.join(location).ok()?;
+    /// An address at which a registry keeps something: reached by TLS, or on this machine for a registry on it.
+    fn elsewhere(&self, url: &str, location: &str) -> Option<Url> {
+        let url = Url::parse(url).ok()?.join(location).ok()?;
         let is_here = self.target.is_loopback() && url.host_str().is_some_and(is_loopback);
         (url.scheme() == "https" || (url.scheme() == "http" && is_here)).then_some(url)
     }
 
-    /// Sends a request, and answers a challenge once.
+    /// Sends a request, and follows one redirect, as engines do, but without what was sent to the registry.
     async fn ask(&mut self, method: Method, url: &str, most: usize) -> Result<Answer, LookupError> {
+        let answer = self.ask_registry(method.clone(), url, most).await?;
+        if !answer.status.is_redirection() {
+            return Ok(answer);
+        }
+        let location = answer.headers.get(LOCATION).and_then(|location| location.to_str().ok());
+        let url = location.and_then(|location| self.elsewhere(url, location)).ok_or_else(|| {
+            LookupError::Answer("it sends clients to an address that is not taken".to_owned())
+        })?;
+        Answer::to(self.client.http.request(method, url).header(ACCEPT, manifest::ACCEPT), most).await
+    }
+
+    /// Sends a request to the registry itself, and answers a challenge once.
+    async fn ask_registry(&mut self, method: Method, url: &str, most: usize) -> Result<Answer, LookupError> {
         let answer = self.send(method.clone(), url, most).await?;
         if answer.status != StatusCode::UNAUTHORIZED || self.is_authenticated {
             return Ok(answer);
@@ -231,7 +245,11 @@ impl Lookup<'_> {
         let host = url.host_str().unwrap_or_default().to_owned();
         let is_secure = url.scheme() == "https"
             || (url.scheme() == "http" && self.target.is_loopback() && is_loopback(&host));
-        if !is_secure || !self.client.is_realm_of(self.target.host(), &host) {
+        if self.login.is_none() && !is_secure {
+            return Err(LookupError::Answer(format!("it sends clients to `{host}` without TLS for a token")));
+        }
+        // Who has no password to lose is sent anywhere.
+        if self.login.is_some() && !(is_secure && self.client.is_realm_of(self.target.host(), &host)) {
             let registry = self.target.authority.clone();
             return Err(LookupError::RealmElsewhere { registry, host });
         }
@@ -251,7 +269,7 @@ impl Lookup<'_> {
             .map_err(|_| LookupError::Answer("its answer holds no token".to_owned()))?;
         let token = [answer.token, answer.access_token].into_iter().flatten().find(|it| !it.is_empty());
         let token = token.ok_or_else(|| LookupError::Answer("its answer holds no token".to_owned()))?;
-        secret_header(&format!("Bearer {token}"))
+        bearer(&token)
     }
 
     fn refusal(&self, status: StatusCode, body: &[u8], of_manifest: bool) -> LookupError {
@@ -263,6 +281,10 @@ impl Lookup<'_> {
 struct TokenAnswer {
     token: Option<String>,
     access_token: Option<String>,
+}
+
+fn bearer(token: &str) -> Result<HeaderValue, LookupError> {
+    secret_header(&format!("Bearer {token}"))
 }
 
 fn secret_header(text: &str) -> Result<HeaderValue, LookupError> {

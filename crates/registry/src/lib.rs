@@ -6,7 +6,7 @@
 //! # What it never does
 //! * It sends a password to nobody but the registry that the image names, and to the host that registry may name for
 //!   its tokens; see [`Options::realm_hosts`].
-//! * It follows no redirect with a password; where a registry keeps blobs elsewhere, one redirect without it.
+//! * It follows no redirect with a password; where a registry keeps manifests or blobs elsewhere, one redirect without it.
 //! * It speaks plain HTTP to this machine only.
 //! * It reads nothing from the environment: proxies and further root certificates are given to it.
 

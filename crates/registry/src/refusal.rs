@@ -13,8 +13,6 @@ pub struct MissingPermission {
     pub principal: Option<String>,
     /// On what: the ARN of a repository.
     pub resource: Option<String>,
-    /// Which policy does not allow it, as IAM says it.
-    pub because: Option<String>,
 }
 
 impl MissingPermission {
@@ -31,7 +29,6 @@ impl MissingPermission {
             action,
             principal: before.split_once("User: ").and_then(|(_, principal)| word(principal)),
             resource: after("on resource: ").and_then(word),
-            because: after(" because ").map(|text| text.trim().to_owned()),
         })
     }
 }
@@ -124,10 +121,6 @@ mod tests {
         assert_eq!(
             missing.resource.as_deref(),
             Some("arn:aws:ecr:us-east-1:000000000000:repository/team/app")
-        );
-        assert_eq!(
-            missing.because.as_deref(),
-            Some("no identity-based policy allows the ecr:BatchGetImage action")
         );
     }
 

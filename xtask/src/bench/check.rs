@@ -30,10 +30,13 @@ const REFUSED_MOST_MS: f64 = 1000.0;
 /// `ecru`'s exit code for a file that cannot be read (docs/EXIT_CODES.md).
 const BAD_CONFIGURATION: i32 = 80;
 
+/// What stands in the table for a promise that is not kept.
+const BROKEN: &str = "BROKEN";
+
 /// Measures, and prints one Markdown table.
 ///
 /// # Errors
-/// Fails when our programs cannot be built, an image is not found, or an image is asked for more than once.
+/// Fails when our programs cannot be built, an image is not found or asked for more than once, or a promise is not kept.
 pub(super) fn run(rounds: u32) -> Result<()> {
     let target = workspace::host_triple()?;
     let [ecru, meter] = super::built("dist", &target, [("ecru-cli", "ecru"), ("xtask", "peak-memory")])?;
@@ -86,7 +89,9 @@ pub(super) fn run(rounds: u32) -> Result<()> {
         slowest_refusal,
         peer: peer.first().copied(),
     };
-    println!("\n{}", table(&measured));
+    let table = table(&measured);
+    println!("\n{table}");
+    ensure!(!table.contains(BROKEN), "a promise is not kept");
     Ok(())
 }
 
@@ -104,7 +109,7 @@ struct Measured {
 fn table(measured: &Measured) -> String {
     let Measured { check, check_bytes, merged, merged_bytes, slowest_refusal, peer } = *measured;
     let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / 1024.0 / 1024.0);
-    let verdict = |good: bool| if good { "kept" } else { "BROKEN" };
+    let verdict = |good: bool| if good { "kept" } else { BROKEN };
     let mut table = "| `ecru check` | median | promise | |\n|---|---|---|---|\n".to_owned();
     let mut row = |what: &str, value: String, promise: String, good: bool| {
         let _ = writeln!(table, "| {what} | {value} | {promise} | {} |", verdict(good));

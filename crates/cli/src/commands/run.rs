@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::RunArgs;
 use crate::error::CommandError;
 use crate::exit_code;
+use crate::job::credentials::home_of_runner;
 use crate::job::observer::JobOnScreen;
 use crate::job::{JobRequest, PlannedJob, project_variable};
 use crate::outside::Outside;
@@ -26,7 +27,7 @@ pub(super) async fn run(
         pipeline: &args.file,
         config: args.config.as_deref(),
         runner: args.runner.as_deref(),
-        home: args.home.clone().or_else(|| outside.home()),
+        home: home_of_runner(args.home.as_deref(), outside),
         project_variables: args
             .variables
             .iter()

@@ -13,11 +13,13 @@ use ecru_gitlab::config_toml::{Puller, RunnerConfig};
 use ecru_gitlab::kubelet;
 use ecru_gitlab::registry_auth::{
     self, CredentialHelpers, FileContent, HOME_FILES, HelperAnswer, HelperCall, HelperExit, HelperVerb,
-    HomeFile, Inputs, Outcome, Resolution, Runner, StdoutClass,
+    HomeFile, Inputs, JobCredential, Origin, Outcome, Resolution, Runner, Source, StdoutClass, Trace,
+    Verdict,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::helper_program::HELPER_NAME;
+use super::settings::read;
 use crate::error::CommandError;
 use crate::outside::Outside;
 use crate::terminal::Screen;
@@ -28,11 +30,13 @@ pub(crate) const MAX_CONFIG_BYTES: u64 = 4 * 1024 * 1024;
 /// What the runner decides from: its variable, its home, and where it finds helpers.
 #[derive(Clone)]
 pub(crate) struct RunnerSources {
+    runner: Runner,
     docker_auth_config: Option<SecretString>,
     home_files: Vec<HomeFile>,
+    job_credentials: Vec<JobCredential>,
     helpers: Caller,
-    /// The runner, if kubelets pull for it.
-    pods_of: Option<Runner>,
+    /// Whether kubelets pull for the runner.
+    is_of_pods: bool,
     /// A folder with a helper of ours, for a machine where ecru is tried before it is installed.
     stand_in: Option<PathBuf>,
 }
@@ -51,14 +55,27 @@ impl RunnerSources {
             environment: outside.variables(),
             deadline: HELPER_DEADLINE,
         };
-        Self { docker_auth_config, home_files, helpers, pods_of: None, stand_in: None }
+        Self {
+            runner: Runner::default(),
+            docker_auth_config,
+            home_files,
+            job_credentials: Vec::new(),
+            helpers,
+            is_of_pods: false,
+            stand_in: None,
+        }
     }
 
-    /// The same, used as the executor of `runner` uses them.
-    pub(crate) fn used_by(mut self, runner: &RunnerConfig) -> Self {
-        let withholds_pull_secret = runner.kubernetes.use_service_account_image_pull_secrets;
-        let of_pods = Runner { withholds_pull_secret, ..Runner::default() };
-        self.pods_of = (runner.puller() == Puller::Kubelet).then_some(of_pods);
+    /// The same for this runner, as its executor uses them, with what GitLab sends with the job.
+    pub(crate) fn of_runner(
+        mut self,
+        runner: Runner,
+        config: &RunnerConfig,
+        job_credentials: &[JobCredential],
+    ) -> Self {
+        self.runner = runner;
+        self.is_of_pods = config.puller() == Puller::Kubelet;
+        self.job_credentials = job_credentials.to_vec();
         self
     }
 
@@ -72,7 +89,7 @@ impl RunnerSources {
     /// Which credentials the runner uses for `image`, and what its helpers said on standard error meanwhile.
     pub(crate) fn resolve(&self, image: &str) -> Resolved {
         let mut helpers = Processes { sources: self, remarks: Vec::new(), stood_in: false };
-        let resolution = registry_auth::resolve(image, &self.inputs(), &mut helpers);
+        let resolution = registry_auth::resolve_as(&self.runner, image, &self.inputs(), &mut helpers);
         Resolved { resolution, remarks: helpers.remarks, stood_in: helpers.stood_in }
     }
 
@@ -81,13 +98,16 @@ impl RunnerSources {
     pub(crate) fn resolve_all(&self, images: &[String]) -> Vec<Resolved> {
         let processes = Processes { sources: self, remarks: Vec::new(), stood_in: false };
         let mut helpers = Remembering { processes, answers: HashMap::new() };
-        let resolve = |image: &String| match &self.pods_of {
-            Some(runner) => kubelet::resolve_as(runner, image, &self.inputs(), &mut helpers).resolution,
-            None => registry_auth::resolve(image, &self.inputs(), &mut helpers),
+        let (runner, inputs) = (&self.runner, self.inputs());
+        let resolve = |image: &String| match self.is_of_pods {
+            true => kubelet::resolve_as(runner, image, &inputs, &mut helpers).resolution,
+            false => registry_auth::resolve_as(runner, image, &inputs, &mut helpers),
         };
         let resolutions: Vec<Resolution> = images.iter().map(resolve).collect();
         let Processes { mut remarks, stood_in, .. } = helpers.processes;
-        remarks.extend(self.pods_of.iter().flat_map(remarks_of_pods));
+        if self.is_of_pods {
+            remarks.extend(remarks_of_pods(&self.runner));
+        }
         let resolved = |resolution| Resolved { resolution, remarks: remarks.clone(), stood_in };
         resolutions.into_iter().map(resolved).collect()
     }
@@ -96,7 +116,7 @@ impl RunnerSources {
         Inputs {
             docker_auth_config: self.docker_auth_config.as_ref(),
             home_files: &self.home_files,
-            job_credentials: &[],
+            job_credentials: &self.job_credentials,
         }
     }
 }
@@ -161,19 +181,37 @@ fn has_failed(call: &HelperCall) -> bool {
     !ended_well && !never_started && call.stdout != StdoutClass::NotFound
 }
 
+/// The home directory of a runner's process: the one given, else HOME, else that of the account, as Docker's code takes
+/// it (moby, `pkg/homedir`).
+pub(crate) fn home_of_runner(given: Option<&Path>, outside: &Outside) -> Option<PathBuf> {
+    let of_account = || ecru_doctor::service::home_of(Path::new("/"), rustix::process::getuid().as_raw());
+    given.map(Path::to_owned).or_else(|| outside.home()).or_else(of_account)
+}
+
+/// What is to be known of helpers that a job's variable names: newer versions may treat it in another way.
+pub(crate) fn note_of_allow_list(trace: &Trace) -> Option<String> {
+    let runs_helpers = trace.entries.iter().any(|entry| {
+        entry.source == Source::DockerAuthConfig
+            && entry.origin != Origin::Static
+            && entry.verdict != Verdict::NotPermitted
+    });
+    runs_helpers.then(|| {
+        "GitLab Runner 19.4, 19.3.2, 19.2.4 and 19.1.3 run helpers that a job's DOCKER_AUTH_CONFIG names only where a \
+         setting allows it: see with --runner-version 19.4"
+            .to_owned()
+    })
+}
+
 /// A file of the home directory, with what reading it gave.
 pub(crate) fn home_file(path: &Path) -> HomeFile {
-    use std::io::{ErrorKind, Read as _};
-    let content = match std::fs::File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => FileContent::NotFound,
-        Err(error) => FileContent::OpenFailed(error.to_string()),
-        Ok(file) => {
-            let mut bytes = Vec::new();
-            match file.take(MAX_CONFIG_BYTES).read_to_end(&mut bytes) {
-                Err(error) => FileContent::ReadFailed(error.to_string()),
-                Ok(_) => FileContent::Text(String::from_utf8_lossy(&bytes).into_owned().into()),
-            }
-        }
+    use std::io::ErrorKind;
+    let content = match read(path, MAX_CONFIG_BYTES) {
+        Ok(bytes) => FileContent::Text(String::from_utf8_lossy(&bytes).into_owned().into()),
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound => FileContent::NotFound,
+            ErrorKind::IsADirectory | ErrorKind::Other => FileContent::ReadFailed(error.to_string()),
+            _ => FileContent::OpenFailed(error.to_string()),
+        },
     };
     HomeFile { path: path.display().to_string(), content }
 }

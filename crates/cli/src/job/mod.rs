@@ -3,6 +3,7 @@
 pub(crate) mod credentials;
 mod docker_access;
 mod failure;
+pub(crate) mod given;
 pub(crate) mod helper_program;
 pub(crate) mod observer;
 mod project_files;
@@ -69,7 +70,8 @@ impl PlannedJob {
             .iter()
             .map(|(key, value)| Variable::new(key, value).private())
             .collect();
-        let pipeline = project_pipeline(request.pipeline, None, &variables)?;
+        let pipeline =
+            project_pipeline(request.pipeline, None, &variables, "name the pipeline's file with --file")?;
         let plan = plan(&PlanRequest {
             pipeline: &pipeline,
             job: request.job,
@@ -145,12 +147,13 @@ pub(crate) fn project_pipeline(
     file: &Path,
     project: Option<&Path>,
     variables: &[Variable],
+    if_missing: &str,
 ) -> Result<Pipeline, CommandError> {
     let mut files = FolderFiles::new(project.unwrap_or_else(|| folder_of(file)));
     let shown = file.display().to_string();
-    Pipeline::with_includes(&shown, &text_of(file)?, &mut files, variables).map_err(|error| {
-        CommandError::new(exit_code::BAD_CONFIGURATION, error.to_string()).maybe_hint(error.hint())
-    })
+    Pipeline::with_includes(&shown, &text_of(file, Some(if_missing))?, &mut files, variables).map_err(
+        |error| CommandError::new(exit_code::BAD_CONFIGURATION, error.to_string()).maybe_hint(error.hint()),
+    )
 }
 
 pub(crate) fn folder_of(file: &Path) -> &Path {
@@ -164,7 +167,7 @@ pub(crate) fn runner_config(
 ) -> Result<(RunnerConfig, Vec<String>), CommandError> {
     let Some(path) = path else { return Ok((RunnerConfig::default(), Vec::new())) };
     let config =
-        ConfigToml::parse(&text_of(path)?).map_err(|error| file_failure(path, &error, error.hint()))?;
+        ConfigToml::parse(&text_of(path, None)?).map_err(|error| file_failure(path, &error, error.hint()))?;
     let runner = config.runner(name).map_err(|error| file_failure(path, &error, error.hint()))?;
     let warnings =
         config.warnings.iter().map(|warning| format!("WARNING: {}: {warning}", path.display())).collect();

@@ -1,10 +1,11 @@
 //! The project's files as they are in a folder here.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use ecru_gitlab::ci::{FileProblem, ProjectFiles};
 use ecru_gitlab::yaml::MAX_INPUT_BYTES;
+
+use super::settings::read;
 
 /// How many files are looked at for a pattern.
 const MAX_FILES: usize = 200_000;
@@ -34,12 +35,8 @@ impl ProjectFiles for FolderFiles {
         if !file.starts_with(&self.folder) {
             return Err(FileProblem::Unreadable("it is outside the project's folder".to_owned()));
         }
-        let mut text = String::new();
-        // One byte more than is read, so that the reader of the text sees that it is too long.
-        let limit = u64::try_from(MAX_INPUT_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-        let file = std::fs::File::open(file).map_err(unreadable)?;
-        file.take(limit).read_to_string(&mut text).map_err(unreadable)?;
-        Ok(text)
+        let bytes = read(&file, u64::try_from(MAX_INPUT_BYTES).unwrap_or(u64::MAX)).map_err(unreadable)?;
+        String::from_utf8(bytes).map_err(|_| FileProblem::Unreadable("it is not UTF-8".to_owned()))
     }
 
     fn paths(&mut self) -> Result<Vec<String>, FileProblem> {
@@ -87,11 +84,13 @@ mod tests {
         std::fs::write(folder.join("ci/.git/c.yml"), "c").unwrap();
         std::fs::write(outside.path().join("secret.yml"), "s").unwrap();
         std::os::unix::fs::symlink(outside.path().join("secret.yml"), folder.join("link.yml")).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(folder.join("pipe.yml")).status().unwrap();
+        assert!(made.success());
         let mut files = FolderFiles::new(&folder);
         assert_eq!(files.paths().unwrap(), ["b.yml", "ci/a.yml"]);
         assert_eq!(files.text("ci/a.yml").unwrap(), "a");
         assert_eq!(files.text("missing.yml"), Err(FileProblem::NotFound));
-        for path in ["../secret.yml", "link.yml", "ci"] {
+        for path in ["../secret.yml", "link.yml", "ci", "pipe.yml"] {
             assert!(matches!(files.text(path), Err(FileProblem::Unreadable(_))), "{path}");
         }
     }

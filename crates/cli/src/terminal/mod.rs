@@ -159,13 +159,18 @@ fn pull_style() -> ProgressStyle {
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// How many columns the terminal on standard output has: where there is none, as many as the variable COLUMNS says, else
-/// 80.
+/// How many columns the terminal at standard output has, if it is one.
+pub(crate) fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    // A terminal that nobody has measured has none.
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// How many columns a text for people has: those of the terminal on standard output; where there is none, as many as the
+/// variable COLUMNS says, else 80.
 pub(crate) fn width(outside: &Outside) -> usize {
-    let of_terminal =
-        terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
     let stated = || outside.text("COLUMNS")?.parse().ok();
-    of_terminal.or_else(stated).unwrap_or(USUAL_WIDTH).max(LEAST_WIDTH)
+    columns().or_else(stated).unwrap_or(USUAL_WIDTH).max(LEAST_WIDTH)
 }
 
 /// `text` in lines of at most `width` columns, the first behind `first`, the others behind `rest`. What is no word of a
@@ -220,14 +225,10 @@ mod tests {
 
     #[test]
     fn without_a_terminal_the_width_is_what_columns_says() {
-        let of = |columns: &str| width(&Outside::default().with("COLUMNS", columns));
-        for (columns, expected) in [("120", 120), ("1", LEAST_WIDTH), ("wide", USUAL_WIDTH)] {
+        let of = |stated: &str| width(&Outside::default().with("COLUMNS", stated));
+        for (stated, expected) in [("120", 120), ("1", LEAST_WIDTH), ("wide", USUAL_WIDTH)] {
             // Under a terminal it is the terminal's.
-            let known = terminal_size::terminal_size_of(std::io::stdout());
-            assert_eq!(
-                of(columns),
-                known.map_or(expected, |(width, _)| usize::from(width.0).max(LEAST_WIDTH))
-            );
+            assert_eq!(of(stated), super::columns().map_or(expected, |known| known.max(LEAST_WIDTH)));
         }
     }
 

@@ -9,6 +9,7 @@ mod forms;
 mod mistakes;
 mod proxy;
 mod service_names;
+mod sources;
 mod stage;
 mod terminal;
 

@@ -6,4 +6,5 @@ mod executors;
 mod pages;
 mod program;
 mod recorded;
+mod surroundings;
 mod vectors;

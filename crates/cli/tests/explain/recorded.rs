@@ -45,3 +45,13 @@ fn a_failure_that_this_run_shows_is_not_told_twice() {
     );
     assert!(!shown["notes"].to_string().contains("last asked"), "{shown:#}");
 }
+
+#[test]
+fn what_to_do_is_told_once() {
+    let sandbox = after_a_failure();
+    let shown = explain(&sandbox, &[IMAGE, "--format", "json"], &[]).json();
+    let hints: Vec<String> =
+        shown["hints"].as_array().into_iter().flatten().map(ToString::to_string).collect();
+    let distinct: std::collections::HashSet<&String> = hints.iter().collect();
+    assert!(!hints.is_empty() && distinct.len() == hints.len(), "{hints:#?}");
+}

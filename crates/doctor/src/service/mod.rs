@@ -154,6 +154,12 @@ pub fn homes(root: &Path) -> Vec<PathBuf> {
     Users::read(root).map(|users| users.homes()).unwrap_or_default()
 }
 
+/// The home directory of the account `uid`, as `/etc/passwd` has it.
+#[must_use]
+pub fn home_of(root: &Path, uid: u32) -> Option<PathBuf> {
+    Users::read(root).ok()?.home_of(uid)
+}
+
 /// Whether `path` is what systemd gives to a service without `PATH`, and `other` what it could, too: with or without
 /// `sbin` and the folders that are links, as it was built.
 fn is_a_default(path: &[PathBuf], other: &[PathBuf]) -> bool {

@@ -24,7 +24,7 @@ fn manifest_headers(media_type: &str, digest: &str) -> String {
 }
 
 fn login() -> Login {
-    Login { username: "AWS".to_owned(), password: PASSWORD.into() }
+    Login::Password { username: "AWS".to_owned(), password: PASSWORD.into() }
 }
 
 async fn ask(registry: &Scripted, login: Option<&Login>) -> Result<ImageFacts, LookupError> {
@@ -165,16 +165,104 @@ async fn no_other_host_gets_the_password() {
 }
 
 #[tokio::test]
-async fn redirects_of_manifests_are_not_followed() {
-    let other = Scripted::new(|_| Script::new()).await;
-    let location = format!("location: http://localhost:{}/v2/team/app/manifests/1\n", other.port);
-    let registry = Scripted::new(|_| {
-        script([(HEAD.to_owned(), answer(307, &location, "")), (GET.to_owned(), answer(307, &location, ""))])
+async fn an_anonymous_pull_may_get_its_token_anywhere() {
+    let realm = Scripted::new(|_| {
+        script([(
+            "GET /token?scope=repository%3Ateam%2Fapp%3Apull".to_owned(),
+            answer(200, "", r#"{"token":"t0ken"}"#),
+        )])
     })
     .await;
-    let error = ask(&registry, Some(&login())).await.expect_err("it is no answer");
-    assert_eq!(error.kind(), "unexpected_answer");
-    assert!(other.seen().is_empty());
+    let challenge = format!("www-authenticate: Bearer realm=\"http://127.0.0.1:{}/token\"\n", realm.port);
+    let registry = Scripted::new(|_| script([(HEAD.to_owned(), answer(401, &challenge, ""))])).await;
+    let error = ask(&registry, None).await.expect_err("the token is refused too");
+    assert_eq!(error.kind(), "image_missing", "{error}");
+    let asked = realm.seen();
+    assert!(asked.len() == 1 && !asked[0].to_lowercase().contains("authorization"), "{asked:?}");
+    assert!(registry.seen()[1].contains("authorization: Bearer t0ken"));
+
+    let challenge = "www-authenticate: Bearer realm=\"http://registry.example.org/token\"\n";
+    let registry = Scripted::new(|_| script([(HEAD.to_owned(), answer(401, challenge, ""))])).await;
+    let error = ask(&registry, None).await.expect_err("nothing is got without TLS");
+    assert_eq!(error.kind(), "unexpected_answer", "{error}");
+}
+
+/// The answers for an image without settings below a path.
+fn image_at(path: &str) -> Script {
+    let headers = manifest_headers(IMAGE, &digest("1"));
+    script([
+        (format!("HEAD {path}/1"), answer(200, &headers, "")),
+        (format!("GET {path}/{}", digest("1")), answer(200, &headers, "{}")),
+    ])
+}
+
+#[tokio::test]
+async fn redirects_of_manifests_are_followed_without_the_password() {
+    let other = Scripted::new(|_| image_at("/kept")).await;
+    let to = |name: &str| {
+        let location = format!("location: http://localhost:{}/kept/{name}\n", other.port);
+        answer(307, &location, "")
+    };
+    let registry = Scripted::new(|_| {
+        let by_digest = format!("GET /v2/team/app/manifests/{}", digest("1"));
+        script([(HEAD.to_owned(), to("1")), (by_digest, to(&digest("1")))])
+    })
+    .await;
+    let facts = ask(&registry, Some(&login())).await.expect("the image is there");
+    assert_eq!(facts.digest, Some(digest("1")));
+    let seen = other.seen();
+    assert!(seen.len() == 2 && seen.iter().all(|head| head.contains(IMAGE)), "{seen:?}");
+    assert!(!seen.concat().to_lowercase().contains("authorization"), "{seen:?}");
+}
+
+#[tokio::test]
+async fn redirects_that_lead_nowhere_good_are_not_followed() {
+    let beyond = Scripted::new(|_| Script::new()).await;
+    let again = format!("location: http://localhost:{}/again\n", beyond.port);
+    let second = Scripted::new(|_| script([("HEAD /again".to_owned(), answer(307, &again, ""))])).await;
+    for (location, kind) in [
+        ("location: http://registry.example.org/x\n".to_owned(), "unexpected_answer"),
+        (String::new(), "unexpected_answer"),
+        (format!("location: http://localhost:{}/again\n", second.port), "image_missing"),
+    ] {
+        let registry = Scripted::new(|_| script([(HEAD.to_owned(), answer(307, &location, ""))])).await;
+        let error = ask(&registry, Some(&login())).await.expect_err("it is no answer");
+        assert_eq!(error.kind(), kind, "{error}");
+    }
+    assert!(beyond.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_registry_that_knows_no_head_is_asked_by_get() {
+    let headers = manifest_headers(IMAGE, &digest("1"));
+    let registry = Scripted::new(|_| {
+        script([
+            (HEAD.to_owned(), answer(405, "", "")),
+            (GET.to_owned(), answer(200, &headers, "{}")),
+            (format!("GET /v2/team/app/manifests/{}", digest("1")), answer(200, &headers, "{}")),
+        ])
+    })
+    .await;
+    let facts = ask(&registry, Some(&login())).await.expect("the image is there");
+    assert_eq!((facts.digest, facts.media_type.as_deref()), (Some(digest("1")), Some(IMAGE)));
+}
+
+#[tokio::test]
+async fn a_registry_s_token_goes_to_the_registry_and_nowhere_else() {
+    let realm = Scripted::new(|_| Script::new()).await;
+    let challenge = format!("www-authenticate: Bearer realm=\"http://localhost:{}/token\"\n", realm.port);
+    let registry = Scripted::new(|_| {
+        script([
+            (HEAD.to_owned(), answer(401, &challenge, "")),
+            (GET.to_owned(), answer(401, &challenge, "")),
+        ])
+    })
+    .await;
+    let token = Login::Token("t0ken".into());
+    let error = ask(&registry, Some(&token)).await.expect_err("it is refused");
+    assert_eq!(error.kind(), "login_refused", "{error}");
+    assert!(registry.seen().iter().all(|head| head.contains("authorization: Bearer t0ken")));
+    assert!(realm.seen().is_empty());
 }
 
 #[tokio::test]

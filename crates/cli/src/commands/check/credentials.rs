@@ -12,7 +12,8 @@ use crate::args::CheckArgs;
 use crate::ecr_access::EcrAccess;
 use crate::error::CommandError;
 use crate::exit_code;
-use crate::job::credentials::{Obstacle, Resolved, RunnerSources};
+use crate::job::credentials::{Obstacle, Resolved, RunnerSources, home_of_runner, note_of_allow_list};
+use crate::job::given::{job_credentials, runner_of};
 use crate::job::helper_program::HELPER_NAME;
 use crate::outside::Outside;
 use crate::terminal::Screen;
@@ -25,7 +26,9 @@ pub(super) async fn choose(
     outside: &Outside,
     screen: &Screen,
 ) -> Result<(), CommandError> {
-    let home = args.home.clone().or_else(|| outside.home());
+    let home = home_of_runner(args.home.as_deref(), outside);
+    let of_version = runner_of(args.runner_version.as_deref(), args.helpers_allowed, runner)?;
+    let of_job = args.job_credentials.as_deref().map(job_credentials).transpose()?.unwrap_or_default();
     let folder = tempfile::TempDir::with_prefix("ecru-check-").map_err(|error| failure(&error))?;
     let mut groups: BTreeMap<Option<String>, Vec<usize>> = BTreeMap::new();
     for (index, image) in report.images.iter().enumerate() {
@@ -39,13 +42,14 @@ pub(super) async fn choose(
     for (number, (docker_auth_config, indices)) in groups.into_iter().enumerate() {
         let names: Vec<String> =
             indices.iter().filter_map(|index| Some(report.images.get(*index)?.name.clone())).collect();
-        let programs = folder.path().join(number.to_string());
-        std::fs::create_dir(&programs).map_err(|error| failure(&error))?;
-        let sources =
+        let mut sources =
             RunnerSources::new(docker_auth_config.map(SecretString::from), home.as_deref(), outside)
-                .used_by(runner)
-                .with_stand_in(&programs)
-                .map_err(|error| failure(&error))?;
+                .of_runner(of_version, runner, &of_job);
+        if args.stand_in {
+            let programs = folder.path().join(number.to_string());
+            std::fs::create_dir(&programs).map_err(|error| failure(&error))?;
+            sources = sources.with_stand_in(&programs).map_err(|error| failure(&error))?;
+        }
         let resolved = tokio::task::spawn_blocking(move || sources.resolve_all(&names))
             .await
             .map_err(|error| failure(&error))?;
@@ -60,7 +64,7 @@ pub(super) async fn choose(
     }
     if stood_in {
         report.notes.push(format!(
-            "note: {HELPER_NAME} is not on PATH, so ecru stands in for it; a real runner would go without it"
+            "note: {HELPER_NAME} is not on PATH, and ecru stands in for it; a runner goes without it"
         ));
     }
     Ok(())
@@ -74,7 +78,9 @@ fn note_warnings(report: &mut Report, resolved: &Resolved) {
     let trace = &resolved.resolution.trace;
     let printed = trace.warnings.iter().map(|warning| format!("WARNING: {warning}"));
     let hidden = trace.swallowed.iter().map(|swallowed| format!("hidden by the runner: {swallowed}"));
-    for note in printed.chain(hidden) {
+    let allow_list = note_of_allow_list(trace).map(|note| format!("note: {note}"));
+    let unknown = trace.unknown.iter().map(|unknown| format!("not known: {unknown}"));
+    for note in printed.chain(hidden).chain(unknown).chain(allow_list) {
         if !report.notes.contains(&note) {
             report.notes.push(note);
         }
@@ -113,6 +119,7 @@ fn credentials(resolved: &Resolved, ecr: Option<&EcrAccess>) -> Credentials {
                 server_address: credential.server_address.clone(),
                 username: credential.username.clone(),
                 password: credential.password.clone(),
+                registry_token: credential.registry_token.clone(),
                 is_identity_token: !credential.identity_token.expose_secret().is_empty(),
                 identity,
             })

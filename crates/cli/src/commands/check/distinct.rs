@@ -8,15 +8,16 @@ use ecru_gitlab::image_uses::{ImageUse, JobUses, ServiceUse, Uses};
 use ecru_gitlab::position::Position;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::places::Places;
 use super::report::{
     CheckedImage, Credentials, Finding, Outcome, Place, Report, Role, UnresolvedImage, User,
 };
 
 /// The report of a pipeline whose images nobody has asked for yet.
-pub(super) fn report(pipeline: &Pipeline, file: &str, uses: Uses, config: &Config) -> Report {
+pub(super) fn report(pipeline: &Pipeline, places: &Places, uses: Uses, config: &Config) -> Report {
     let mut collector = Collector {
         pipeline,
-        file,
+        places,
         config,
         report: Report { jobs: uses.jobs.len() + uses.failed.len(), ..Report::default() },
         images: HashMap::new(),
@@ -44,7 +45,7 @@ pub(super) fn report(pipeline: &Pipeline, file: &str, uses: Uses, config: &Confi
 
 struct Collector<'a> {
     pipeline: &'a Pipeline,
-    file: &'a str,
+    places: &'a Places,
     config: &'a Config,
     report: Report,
     /// Where each image with its credentials stands in the report.
@@ -57,8 +58,7 @@ struct Collector<'a> {
 
 impl Collector<'_> {
     fn place(&self, position: Position) -> Place {
-        let file = self.pipeline.file_of(position).unwrap_or(self.file);
-        Place { file: file.to_owned(), line: position.line }
+        self.places.place(self.pipeline, position)
     }
 
     fn warn(

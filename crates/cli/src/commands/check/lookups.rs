@@ -9,6 +9,7 @@ use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::gitlab_registries::GitlabRegistries;
 use super::report::{CheckedImage, Credentials, Outcome, Report};
 use crate::args::CheckArgs;
 use crate::error::CommandError;
@@ -25,6 +26,7 @@ pub(super) async fn look_up(
     report: &mut Report,
     args: &CheckArgs,
     runner: &RunnerConfig,
+    of_gitlab: &GitlabRegistries,
     outside: &Outside,
     screen: &Screen,
 ) -> Result<(), CommandError> {
@@ -65,6 +67,9 @@ pub(super) async fn look_up(
             }
         }
     }
+    if args.job_credentials.is_none() {
+        of_gitlab.leave_open(&mut report.images);
+    }
     Ok(())
 }
 
@@ -79,30 +84,47 @@ fn outcome(answer: Result<ImageFacts, LookupError>) -> Outcome {
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Question {
     image: String,
-    credentials: Option<(String, String)>,
+    sent: Sent,
+}
+
+/// What a registry is shown.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Sent {
+    Nothing,
+    Password { username: String, password: String },
+    Token(String),
 }
 
 impl Question {
     fn login(&self) -> Option<Login> {
-        let (username, password) = self.credentials.as_ref()?;
-        Some(Login { username: username.clone(), password: password.as_str().into() })
+        match &self.sent {
+            Sent::Nothing => None,
+            Sent::Password { username, password } => {
+                Some(Login::Password { username: username.clone(), password: password.as_str().into() })
+            }
+            Sent::Token(token) => Some(Login::Token(token.as_str().into())),
+        }
     }
 }
 
 /// What is to be asked for an image; nothing if the runner would not pull it.
 fn question(image: &CheckedImage) -> Result<Option<Question>, LookupError> {
-    let credentials = match &image.credentials {
+    let sent = match &image.credentials {
         Credentials::Aborted { .. } | Credentials::NotChosen => return Ok(None),
         Credentials::Chosen(chosen) if chosen.is_identity_token => return Err(LookupError::IdentityToken),
         Credentials::Chosen(chosen) => {
-            Some((chosen.username.clone(), chosen.password.expose_secret().to_owned()))
+            let (username, password) = (chosen.username.clone(), chosen.password.expose_secret().to_owned());
+            match chosen.registry_token.expose_secret() {
+                // Empty credentials are as good as none to an engine.
+                "" if username.is_empty() && password.is_empty() => Sent::Nothing,
+                "" => Sent::Password { username, password },
+                // An engine takes the token before a password (moby, `distribution/registry.go`).
+                token => Sent::Token(token.to_owned()),
+            }
         }
-        Credentials::None { .. } => None,
+        Credentials::None { .. } => Sent::Nothing,
     };
-    // Empty credentials are as good as none to an engine.
-    let credentials =
-        credentials.filter(|(username, password)| !(username.is_empty() && password.is_empty()));
-    Ok(Some(Question { image: image.name.clone(), credentials }))
+    Ok(Some(Question { image: image.name.clone(), sent }))
 }
 
 /// Proxy and certificates from the same variables as elsewhere in ecru.
@@ -113,7 +135,7 @@ fn options(runner: &RunnerConfig, outside: &Outside) -> Result<Options, CommandE
     Ok(Options { realm_hosts: host_of(&runner.url).map(str::to_owned).into_iter().collect(), ..options })
 }
 
-fn host_of(url: &str) -> Option<&str> {
+pub(super) fn host_of(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.split_once(':').map_or(authority, |(host, _)| host);

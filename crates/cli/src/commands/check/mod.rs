@@ -2,8 +2,10 @@
 
 mod credentials;
 mod distinct;
+mod gitlab_registries;
 mod lookups;
 mod output;
+mod places;
 mod report;
 
 use std::path::Path;
@@ -14,11 +16,15 @@ use ecru_gitlab::image_uses::{UsesRequest, image_uses};
 use ecru_gitlab::variables::{DOCKER_AUTH_CONFIG, Variable};
 use tokio_util::sync::CancellationToken;
 
+use secrecy::ExposeSecret as _;
+
+use self::gitlab_registries::GitlabRegistries;
+use self::places::Places;
 use self::report::Report;
 use crate::args::CheckArgs;
 use crate::error::CommandError;
 use crate::exit_code;
-use crate::job::settings::{predefined, text_of};
+use crate::job::settings::{predefined, text_of, value_of};
 use crate::job::sources::described_project;
 use crate::job::{ecru_config, file_failure, folder_of, project_pipeline, project_variable, runner_config};
 use crate::outside::Outside;
@@ -46,14 +52,15 @@ pub(super) async fn run(
     if !args.offline && !pulls_nothing {
         let work = async {
             credentials::choose(&mut report, args, &runner, outside, &screen).await?;
-            lookups::look_up(&mut report, args, &runner, outside, &screen).await
+            let of_gitlab = GitlabRegistries::of(&variables, &runner);
+            lookups::look_up(&mut report, args, &runner, &of_gitlab, outside, &screen).await
         };
         tokio::select! {
             result = work => result?,
             () = cancelled.cancelled() => return Ok(exit_code::INTERRUPTED),
         }
     }
-    screen.print(output::rendered(&report, args.format).trim_end());
+    screen.print(output::rendered(&report, args.format, crate::terminal::columns()).trim_end());
     Ok(if report.has_failures() { exit_code::CHECK_FAILED } else { exit_code::OK })
 }
 
@@ -64,26 +71,22 @@ fn variables(args: &CheckArgs, outside: &Outside) -> Result<Vec<Variable>, Comma
         .iter()
         .map(|text| project_variable(text, outside).map(|(key, value)| Variable::new(key, value).private()))
         .collect::<Result<Vec<_>, _>>()?;
-    if let Some(text) = &args.docker_auth_config {
-        variables.push(Variable::new(DOCKER_AUTH_CONFIG, docker_auth_config(text)?).private());
+    if let Some(argument) = &args.docker_auth_config {
+        variables.push(Variable::new(DOCKER_AUTH_CONFIG, value_of(argument)?.expose_secret()).private());
     }
     Ok(variables)
 }
 
-/// The value of `--docker-auth-config`: JSON, `@FILE` or `-`.
-fn docker_auth_config(text: &str) -> Result<String, CommandError> {
-    match (text, text.strip_prefix('@')) {
-        ("-", _) => text_of(Path::new("/dev/stdin")),
-        (_, Some(path)) => text_of(Path::new(path)),
-        (json, None) => Ok(json.to_owned()),
-    }
-}
-
 fn pipeline(args: &CheckArgs, variables: &[Variable]) -> Result<Pipeline, CommandError> {
     if let Some(path) = &args.merged {
-        return Pipeline::parse(&text_of(path)?).map_err(|error| pipeline_failure(path, &error));
+        return Pipeline::parse(&text_of(path, None)?).map_err(|error| pipeline_failure(path, &error));
     }
-    project_pipeline(&args.file, args.project.as_deref(), variables)
+    project_pipeline(
+        &args.file,
+        args.project.as_deref(),
+        variables,
+        "name the pipeline's file: `ecru check FILE`",
+    )
 }
 
 fn pipeline_failure(path: &Path, error: &PipelineError) -> CommandError {
@@ -105,7 +108,5 @@ fn survey(
         predefined: &predefined(&project, runner),
         extra_variables: variables,
     });
-    // GitLab finds a file of a report by its path in the project alone.
-    let shown = file.strip_prefix(".").unwrap_or(file);
-    distinct::report(pipeline, &shown.display().to_string(), uses, ecru_config)
+    distinct::report(pipeline, &Places::of(file, args.project.as_deref()), uses, ecru_config)
 }

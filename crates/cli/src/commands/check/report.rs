@@ -93,6 +93,7 @@ pub(super) struct Chosen {
     pub(super) server_address: String,
     pub(super) username: String,
     pub(super) password: SecretString,
+    pub(super) registry_token: SecretString,
     pub(super) is_identity_token: bool,
     /// The AWS identity behind them, as it is configured here, if they come from ecru's helper.
     pub(super) identity: Option<String>,
@@ -106,6 +107,8 @@ pub(super) enum Outcome {
     Exists(ImageFacts),
     /// It cannot be had.
     Failed(LookupError),
+    /// Whether a job can have it is not to be told from here.
+    LeftOpen { reason: &'static str, hint: &'static str },
 }
 
 /// An image whose name is not known.

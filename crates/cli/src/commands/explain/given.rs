@@ -1,21 +1,19 @@
 //! What is to be explained, gathered from arguments, files and the environment.
 
-use std::ffi::OsStr;
-use std::io::Read;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ecru_gitlab::config_toml::{Puller, RunnerConfig};
 use ecru_gitlab::registry_auth::{HOME_FILES, HomeFile, JobCredential, Runner};
 use ecru_gitlab::variables::{self, DOCKER_AUTH_CONFIG};
 use secrecy::SecretString;
-use serde_json::Value;
 
 use crate::args::{ExplainArgs, PullContext};
 use crate::error::CommandError;
 use crate::exit_code;
-use crate::job::credentials::{MAX_CONFIG_BYTES, home_file};
+use crate::job::credentials::{home_file, home_of_runner};
+use crate::job::given::{job_credentials, runner_of};
 use crate::job::runner_config;
+use crate::job::settings::value_of;
 use crate::outside::Outside;
 
 /// The first docker command that reads DOCKER_AUTH_CONFIG.
@@ -45,9 +43,13 @@ impl Given {
         let context = args.context.unwrap_or_else(|| context_of(&config));
         notes.extend(notes_of_executor(args, context, &config));
         let docker_auth_config = docker_auth_config(args, context, &config, outside, &mut notes)?;
-        let home = args.home.clone().or_else(|| outside.home());
-        if home.is_none() {
-            notes.push("HOME is not set: name the home directory with --home".to_owned());
+        let home = home_of_runner(args.home.as_deref(), outside);
+        match &home {
+            None => notes.push("HOME is not set: name the home directory with --home".to_owned()),
+            Some(home) if args.home.is_none() && outside.home().is_none() => {
+                notes.push(format!("HOME is not set: {} is the account's home directory", home.display()));
+            }
+            Some(_) => {}
         }
         if context != PullContext::Job && outside.variable("DOCKER_CONFIG").is_some() {
             notes.push("DOCKER_CONFIG is set here, and GitLab Runner does not read it".to_owned());
@@ -55,7 +57,7 @@ impl Given {
         Ok(Self {
             context,
             executor_without_images: executor_without_images(args, &config),
-            runner: runner(args, &config)?,
+            runner: runner_of(args.runner_version.as_deref(), args.helpers_allowed, &config)?,
             docker_is_before_28_3: docker_is_before_28_3(args)?,
             docker_auth_config,
             home_files: home_files(args, context, home, outside),
@@ -102,20 +104,6 @@ fn notes_of_executor(args: &ExplainArgs, context: PullContext, config: &RunnerCo
     notes
 }
 
-fn runner(args: &ExplainArgs, config: &RunnerConfig) -> Result<Runner, CommandError> {
-    let mut runner = Runner {
-        permits_helpers_of_jobs: args.helpers_allowed,
-        withholds_pull_secret: config.kubernetes.use_service_account_image_pull_secrets,
-        ..Runner::default()
-    };
-    if let Some(text) = &args.runner_version {
-        runner.version = text.parse().map_err(|error: ecru_gitlab::registry_auth::VersionError| {
-            CommandError::from_error(exit_code::BAD_CONFIGURATION, &error).maybe_hint(error.hint())
-        })?;
-    }
-    Ok(runner)
-}
-
 fn docker_is_before_28_3(args: &ExplainArgs) -> Result<bool, CommandError> {
     let Some(text) = &args.docker_version else { return Ok(false) };
     let mut numbers = text.trim_start_matches('v').split('.').map(|number| number.parse::<u16>().ok());
@@ -151,7 +139,9 @@ fn docker_auth_config(
         notes.push("DOCKER_AUTH_CONFIG is the one in the `environment` of config.toml".to_owned());
     }
     match (context, of_environment) {
-        (PullContext::Job, Some(value)) if of_config.is_none() => Ok(Some(text(value.as_bytes()))),
+        (PullContext::Job, Some(value)) if of_config.is_none() => {
+            Ok(Some(value.to_string_lossy().into_owned().into()))
+        }
         (PullContext::Job, _) | (_, None) => Ok(of_config),
         (_, Some(_)) => {
             notes.push(
@@ -162,47 +152,6 @@ fn docker_auth_config(
             Ok(of_config)
         }
     }
-}
-
-/// A value, the content of `@FILE`, or for `-` of standard input.
-fn value_of(argument: &OsStr) -> Result<SecretString, CommandError> {
-    let bytes = argument.as_bytes();
-    if bytes == b"-" {
-        return read_limited(std::io::stdin(), "standard input").map(|bytes| text(&bytes));
-    }
-    match bytes.strip_prefix(b"@") {
-        Some(path) => read_file(Path::new(OsStr::from_bytes(path))).map(|bytes| text(&bytes)),
-        None => Ok(text(bytes)),
-    }
-}
-
-/// Bytes that are not UTF-8 are replaced, as Go's JSON reader does.
-fn text(bytes: &[u8]) -> SecretString {
-    String::from_utf8_lossy(bytes).into_owned().into()
-}
-
-fn read_file(path: &Path) -> Result<Vec<u8>, CommandError> {
-    let name = path.display().to_string();
-    match std::fs::File::open(path) {
-        Ok(file) => read_limited(file, &name),
-        Err(error) => Err(unreadable(&name, &error.to_string())),
-    }
-}
-
-fn read_limited(source: impl Read, name: &str) -> Result<Vec<u8>, CommandError> {
-    let mut bytes = Vec::new();
-    let read = source.take(MAX_CONFIG_BYTES + 1).read_to_end(&mut bytes);
-    match read {
-        Err(error) => Err(unreadable(name, &error.to_string())),
-        Ok(_) if bytes.len() as u64 > MAX_CONFIG_BYTES => {
-            Err(unreadable(name, &format!("it has more than {MAX_CONFIG_BYTES} bytes")))
-        }
-        Ok(_) => Ok(bytes),
-    }
-}
-
-fn unreadable(name: &str, reason: &str) -> CommandError {
-    CommandError::new(exit_code::BAD_CONFIGURATION, format!("cannot read {name}: {reason}"))
 }
 
 fn home_files(
@@ -220,35 +169,4 @@ fn home_files(
         (_, Some(home), _) => HOME_FILES.map(|file| home_file(&home.join(file))).into(),
         (_, None, _) => Vec::new(),
     }
-}
-
-/// The list that stands under `credentials` in the job's payload. Errors tell no value: it holds passwords.
-fn job_credentials(path: &Path) -> Result<Vec<JobCredential>, CommandError> {
-    let bytes = read_file(path)?;
-    let refused = |what: String| {
-        CommandError::new(exit_code::BAD_CONFIGURATION, format!("{}: {what}", path.display())).hint(
-            r#"write it as [{"type":"registry","url":"registry.example","username":"USER","password":"PASSWORD"}]"#,
-        )
-    };
-    let document: Value = serde_json::from_slice(&bytes).map_err(|error| {
-        refused(format!("it is not JSON at line {}, column {}", error.line(), error.column()))
-    })?;
-    let Value::Array(entries) = document else { return Err(refused("it is not a list".to_owned())) };
-    entries
-        .iter()
-        .enumerate()
-        .map(|(index, entry)| {
-            let member = |name: &str| match entry.get(name) {
-                Some(Value::String(text)) => Ok(text.clone()),
-                None | Some(Value::Null) if entry.is_object() => Ok(String::new()),
-                _ => Err(refused(format!("`{name}` of entry {} is not a text", index + 1))),
-            };
-            Ok(JobCredential {
-                kind: member("type")?,
-                url: member("url")?,
-                username: member("username")?,
-                password: member("password")?.into(),
-            })
-        })
-        .collect()
 }

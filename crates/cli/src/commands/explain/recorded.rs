@@ -30,5 +30,7 @@ pub(super) fn add_note(explanation: &mut Explanation, failure: &LastFailure) {
         timestamp(failure.at),
         failure.message
     ));
-    explanation.hints.extend(failure.hint.clone());
+    let hint =
+        failure.hint.iter().filter(|hint| !explanation.hints.contains(hint)).cloned().collect::<Vec<_>>();
+    explanation.hints.extend(hint);
 }

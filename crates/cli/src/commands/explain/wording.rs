@@ -4,12 +4,13 @@ use ecru_docker::credential_helper::message::PROGRAM_PREFIX;
 use ecru_doctor::helper_runs::{HELPER_DEADLINE, HelperRun};
 use ecru_ecr::registry::Registry;
 use ecru_gitlab::registry_auth::{
-    Entry, HelperCall, HelperExit, HelperVerb, Origin, Source, SourceState, StdoutClass,
-    Verdict as EntryVerdict, registry_path,
+    Entry, HelperCall, HelperExit, HelperVerb, Origin, SourceState, StdoutClass, Verdict as EntryVerdict,
+    registry_path,
 };
 
 use super::decision::{Explanation, Verdict, is_home_file};
 use crate::args::PullContext;
+use crate::job::credentials::note_of_allow_list;
 
 /// The name of the program that was called.
 pub(super) fn program(call: &HelperCall) -> String {
@@ -45,6 +46,7 @@ pub(super) fn private_ecr_host(explanation: &Explanation) -> Option<&str> {
 
 /// Adds what a person should know, and what to do.
 pub(super) fn add_notes_and_hints(explanation: &mut Explanation) {
+    forget_words_of_ours(explanation);
     let mut notes = notes(explanation);
     explanation.notes.append(&mut notes);
     let mut hints = hints(explanation);
@@ -53,6 +55,15 @@ pub(super) fn add_notes_and_hints(explanation: &mut Explanation) {
     explanation.trace.unknown.extend(unknown);
     remove_repetitions(&mut explanation.hints);
     remove_repetitions(&mut explanation.trace.unknown);
+}
+
+/// A helper that was stopped here goes on where GitLab Runner runs it, which then prints nothing yet.
+fn forget_words_of_ours(explanation: &mut Explanation) {
+    let stopped = explanation.runs.iter().filter(|run| run.was_stopped);
+    let words: Vec<String> = stopped.filter_map(|run| run.problem.clone()).collect();
+    let is_of_runner = |text: &String| !words.iter().any(|words| text.contains(words));
+    explanation.trace.warnings.retain(is_of_runner);
+    explanation.trace.swallowed.retain(is_of_runner);
 }
 
 fn remove_repetitions(lines: &mut Vec<String>) {
@@ -80,8 +91,12 @@ fn notes(explanation: &Explanation) -> Vec<String> {
         PullContext::Kubernetes => None,
         _ => explanation.trace.entries.iter().find(|entry| entry.key.contains('*')),
     };
+    let allow_list = match explanation.context {
+        PullContext::Job => None,
+        _ => note_of_allow_list(&explanation.trace),
+    };
     let wildcard = wildcard.map(|entry| format!("`{}` is no pattern: keys have no wildcards", entry.key));
-    let notes = [by_digest, wildcard, note_of_empty(explanation), note_of_allow_list(explanation)];
+    let notes = [by_digest, wildcard, note_of_empty(explanation), allow_list];
     notes.into_iter().flatten().chain(notes_of_pod(explanation)).collect()
 }
 
@@ -93,20 +108,6 @@ fn note_of_empty(explanation: &Explanation) -> Option<String> {
             "the entry `{}` in {} is chosen but has nothing in it: the pull is anonymous, and lower sources are hidden",
             credential.server_address, credential.source
         )
-    })
-}
-
-/// The next version will treat this value in another way.
-fn note_of_allow_list(explanation: &Explanation) -> Option<String> {
-    let is_of_job = |source: &Source| *source == Source::DockerAuthConfig;
-    let ran = |origin: &Origin| *origin != Origin::Static;
-    let runs_helpers = explanation.trace.entries.iter().any(|entry| {
-        is_of_job(&entry.source) && ran(&entry.origin) && entry.verdict != EntryVerdict::NotPermitted
-    });
-    (runs_helpers && explanation.context != PullContext::Job).then(|| {
-        "GitLab Runner 19.4, 19.3.2, 19.2.4 and 19.1.3 run helpers that a job's DOCKER_AUTH_CONFIG names only where a \
-         setting allows it: see with --runner-version 19.4"
-            .to_owned()
     })
 }
 

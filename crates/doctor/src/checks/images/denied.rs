@@ -229,7 +229,6 @@ mod tests {
             action: action.to_owned(),
             principal: Some("arn:aws:iam::000000000000:user/ci".to_owned()),
             resource: Some("arn:aws:ecr:us-east-1:000000000000:repository/team/app".to_owned()),
-            because: None,
         };
         LookupError::Denied { message: String::new(), missing: Some(Box::new(missing)) }
     }

@@ -92,7 +92,10 @@ async fn answer(client: &RegistryClient, choice: &ImageChoice) -> Answer {
 }
 
 fn login(credential: &ResolvedCredential) -> Login {
-    Login { username: credential.username.clone(), password: credential.password.clone() }
+    if !credential.registry_token.expose_secret().is_empty() {
+        return Login::Token(credential.registry_token.clone());
+    }
+    Login::Password { username: credential.username.clone(), password: credential.password.clone() }
 }
 
 /// The platform of this machine's containers.

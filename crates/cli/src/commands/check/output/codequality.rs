@@ -10,7 +10,10 @@ pub(super) fn codequality(report: &Report) -> Value {
     for image in &report.images {
         if let (Some(problem), Some(place)) = (image.problem(), image.place()) {
             let text = format!("{}: {}", image.name, problem.message);
-            findings.push(finding(problem.kind, &text, "critical", place, &image.name));
+            // One image is there once for each DOCKER_AUTH_CONFIG of its jobs.
+            let job = image.used_by.first().map(|user| user.job.as_str()).unwrap_or_default();
+            let subject = format!("{} in {job}", image.name);
+            findings.push(finding(problem.kind, &text, "critical", place, &subject));
         }
     }
     for job in &report.failed_jobs {
@@ -20,7 +23,7 @@ pub(super) fn codequality(report: &Report) -> Value {
     for image in &report.unresolved {
         if let Some(user) = image.used_by.first() {
             let text = format!("{}: not known here: {}", image.written, image.variables.join(", "));
-            findings.push(finding("unresolved", &text, "info", &user.place, &image.written));
+            findings.push(finding("unresolved", &text, "info", &user.place, &text));
         }
     }
     for warning in &report.warnings {

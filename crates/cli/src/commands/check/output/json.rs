@@ -70,6 +70,7 @@ struct ImageEntry<'a> {
     platforms: Option<&'a [String]>,
     size: Option<u64>,
     problem: Option<ProblemEntry<'a>>,
+    not_checked_because: Option<&'a str>,
 }
 
 impl<'a> ImageEntry<'a> {
@@ -102,6 +103,10 @@ impl<'a> ImageEntry<'a> {
             platforms: facts.map(|facts| facts.platforms.as_slice()),
             size: facts.and_then(|facts| facts.size),
             problem: problem.map(ProblemEntry::of),
+            not_checked_because: match &image.outcome {
+                Outcome::LeftOpen { reason, .. } => Some(reason),
+                _ => None,
+            },
         }
     }
 }

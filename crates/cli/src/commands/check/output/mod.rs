@@ -9,10 +9,10 @@ use super::report::{Credentials, Report};
 use crate::args::CheckFormat;
 use crate::terminal::{printable_json, printable_xml};
 
-/// The report as it is printed.
-pub(super) fn rendered(report: &Report, format: CheckFormat) -> String {
+/// The report as it is printed, on a terminal of so many columns if it is one.
+pub(super) fn rendered(report: &Report, format: CheckFormat, columns: Option<usize>) -> String {
     match format {
-        CheckFormat::Text => text::text(report),
+        CheckFormat::Text => text::text(report, columns),
         CheckFormat::Json => printable_json(&json::json(report)),
         CheckFormat::Junit => printable_xml(&junit::junit(report)),
         CheckFormat::Codequality => printable_json(&format!("{:#}", codequality::codequality(report))),
@@ -63,6 +63,7 @@ pub(super) mod tests {
             server_address: "https://localhost:5000".to_owned(),
             username: "AWS".to_owned(),
             password: PASSWORD.into(),
+            registry_token: PASSWORD.into(),
             is_identity_token: false,
             identity: Some("the profile `ci`, chosen by the ECRU_ variables".to_owned()),
         })
@@ -105,6 +106,14 @@ pub(super) mod tests {
                     ..image("localhost:5000/team/db:1", Outcome::Failed(LookupError::LoginMissing))
                 },
                 image("localhost:5000/team/later:1", Outcome::NotAsked),
+                CheckedImage {
+                    used_by: vec![user("other", Role::Image)],
+                    credentials: Credentials::None { obstacles: Vec::new(), hints: Vec::new() },
+                    ..image(
+                        "localhost:5000/team/app:1",
+                        Outcome::LeftOpen { reason: "nobody knows", hint: "--ask somebody" },
+                    )
+                },
             ],
             unresolved: vec![UnresolvedImage {
                 written: "$CI_REGISTRY_IMAGE/app".to_owned(),
@@ -133,14 +142,14 @@ pub(super) mod tests {
     #[test]
     fn no_form_shows_a_password() {
         for format in [CheckFormat::Text, CheckFormat::Json, CheckFormat::Junit, CheckFormat::Codequality] {
-            assert!(!rendered(&report(), format).contains(PASSWORD), "{format:?}");
+            assert!(!rendered(&report(), format, None).contains(PASSWORD), "{format:?}");
         }
     }
 
     #[test]
     fn every_form_names_what_is_wrong() {
         for format in [CheckFormat::Text, CheckFormat::Json, CheckFormat::Junit, CheckFormat::Codequality] {
-            let text = rendered(&report(), format);
+            let text = rendered(&report(), format, None);
             for part in
                 ["team/missing:1", "team/db:1", "the repository does not exist", "the helper is missing"]
             {
@@ -150,10 +159,49 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_table_that_is_too_wide_for_its_terminal_is_stacked() {
+        let text = |columns| rendered(&report(), CheckFormat::Text, columns);
+        let table = text(None);
+        let width = table.lines().next().unwrap_or_default().len();
+        assert_eq!(text(Some(1000)), table);
+        assert!(width > 80 && table.trim_start().starts_with("IMAGE "), "{table}");
+        let stacked = text(Some(80));
+        assert!(
+            stacked
+                .starts_with("localhost:5000/team/app:1\n  used by      build: [<a>], test (service db)\n"),
+            "{stacked}"
+        );
+        assert_eq!(stacked.matches("\n  result       ").count(), report().images.len());
+    }
+
+    #[test]
+    fn gitlab_takes_no_two_cases_or_findings_for_one() {
+        let junit = rendered(&report(), CheckFormat::Junit, None);
+        for name in ["localhost:5000/team/app:1 (build: [&lt;a&gt;])", "localhost:5000/team/app:1 (other)"] {
+            assert_eq!(junit.matches(&format!("name=\"{name}\"")).count(), 1, "{junit}");
+        }
+        let twice = Report {
+            images: ["a", "b"]
+                .map(|job| CheckedImage {
+                    used_by: vec![user(job, Role::Image)],
+                    ..image("localhost:5000/team/none:1", Outcome::Failed(LookupError::LoginMissing))
+                })
+                .into(),
+            ..Report::default()
+        };
+        let findings: Vec<serde_json::Value> =
+            serde_json::from_str(&rendered(&twice, CheckFormat::Codequality, None)).unwrap();
+        assert_ne!(findings[0]["fingerprint"], findings[1]["fingerprint"]);
+    }
+
+    #[test]
     fn forms_stay_as_they_are() {
-        insta::assert_snapshot!("text", crate::terminal::printable(&rendered(&report(), CheckFormat::Text)));
-        insta::assert_snapshot!("json", rendered(&report(), CheckFormat::Json));
-        insta::assert_snapshot!("junit", rendered(&report(), CheckFormat::Junit));
-        insta::assert_snapshot!("codequality", rendered(&report(), CheckFormat::Codequality));
+        insta::assert_snapshot!(
+            "text",
+            crate::terminal::printable(&rendered(&report(), CheckFormat::Text, None))
+        );
+        insta::assert_snapshot!("json", rendered(&report(), CheckFormat::Json, None));
+        insta::assert_snapshot!("junit", rendered(&report(), CheckFormat::Junit, None));
+        insta::assert_snapshot!("codequality", rendered(&report(), CheckFormat::Codequality, None));
     }
 }

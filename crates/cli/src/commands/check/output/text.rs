@@ -10,10 +10,18 @@ use crate::commands::check::report::{CheckedImage, Credentials, Finding, Outcome
 /// How many jobs are named in one cell.
 const MAX_NAMED_JOBS: usize = 3;
 
-pub(super) fn text(report: &Report) -> String {
+/// The names of the columns, and how they stand beside their values where the table does not fit.
+const HEADINGS: [(&str, &str); 4] = [
+    ("IMAGE", ""),
+    ("USED BY", "  used by      "),
+    ("CREDENTIALS", "  credentials  "),
+    ("RESULT", "  result       "),
+];
+
+pub(super) fn text(report: &Report, columns: Option<usize>) -> String {
     let mut text = String::new();
     if !report.images.is_empty() {
-        let _ = writeln!(text, "{}\n", table(report).trim_fmt());
+        let _ = writeln!(text, "{}\n", table(report, columns).trim_end());
     }
     for identity in identities(report) {
         let _ = writeln!(text, "AWS identity of `ecr-login` here: {identity}");
@@ -21,15 +29,17 @@ pub(super) fn text(report: &Report) -> String {
     for image in &report.images {
         let Some(problem) = image.problem() else { continue };
         let _ = writeln!(text, "FAILED {}: {}", image.name, problem.message);
-        if let Some(because) = problem.error.and_then(|error| error.missing_permission()?.because.as_ref()) {
-            let _ = writeln!(text, "  because {because}");
-        }
         for hint in &problem.hints {
             let _ = writeln!(text, "  hint: {hint}");
         }
     }
     for job in &report.failed_jobs {
         let _ = writeln!(text, "FAILED {}", finding(job));
+    }
+    for image in &report.images {
+        let Outcome::LeftOpen { reason, hint } = &image.outcome else { continue };
+        let _ = writeln!(text, "NOT CHECKED {}, used by {}: {reason}", image.name, users(&image.used_by));
+        let _ = writeln!(text, "  hint: {hint}");
     }
     for image in &report.unresolved {
         let variables: Vec<String> = image.variables.iter().map(|name| format!("`${name}`")).collect();
@@ -38,12 +48,10 @@ pub(super) fn text(report: &Report) -> String {
             "NOT CHECKED {}, used by {}: {}",
             image.written,
             users(&image.used_by),
-            match variables.is_empty() {
-                true => "its `$[[ inputs ]]` are not evaluated".to_owned(),
-                false => match variables.as_slice() {
-                    [only] => format!("{only} is not known here"),
-                    _ => format!("{} are not known here", variables.join(", ")),
-                },
+            match variables.len() {
+                0 => "its `$[[ inputs ]]` are not evaluated".to_owned(),
+                1 => format!("{} is not known here", variables.concat()),
+                _ => format!("{} are not known here", variables.join(", ")),
             }
         );
         for name in &image.variables {
@@ -72,14 +80,25 @@ fn finding(finding: &Finding) -> String {
     text
 }
 
-fn table(report: &Report) -> Table {
+/// One line for each image, or one for each of its columns where those do not fit beside each other.
+fn table(report: &Report, columns: Option<usize>) -> String {
+    let row = |image: &CheckedImage| {
+        [image.name.clone(), users(&image.used_by), short(&image.credentials), result(image)]
+    };
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["IMAGE", "USED BY", "CREDENTIALS", "RESULT"]);
-    for image in &report.images {
-        table.add_row([image.name.clone(), users(&image.used_by), short(&image.credentials), result(image)]);
+    table.set_header(HEADINGS.map(|(heading, _)| heading));
+    table.add_rows(report.images.iter().map(row));
+    let table = table.trim_fmt();
+    let width = table.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+    if columns.is_none_or(|columns| width <= columns) {
+        return table;
     }
-    table
+    let stacked = |image: &CheckedImage| {
+        let lines = HEADINGS.iter().zip(row(image)).filter(|(_, value)| !value.is_empty());
+        lines.map(|((_, before), value)| format!("{before}{value}\n")).collect::<String>()
+    };
+    report.images.iter().map(stacked).collect()
 }
 
 /// Where credentials come from, as far as a column of a table takes it.
