@@ -80,6 +80,6 @@ async fn an_image_without_credentials_follows_from_what_keeps_them_away() {
     assert!(image["reason"].as_str().expect("a reason").ends_with("see above"), "{image}");
     assert_eq!(image["fixes"], Value::Array(Vec::new()));
     let identity = check(&diagnosis, "runner.identity.found");
-    let first = identity["fixes"][0]["lines"].as_str().expect("lines");
+    let first = identity["fixes"][0]["text"].as_str().expect("advice");
     assert!(first.starts_with("unset AWS_EC2_METADATA_DISABLED"), "{identity}");
 }

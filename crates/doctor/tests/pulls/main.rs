@@ -10,7 +10,7 @@ use ecru_ecr::token::TokenSource as _;
 use ecru_emulator::{CrossAccount, Identity, InstanceMetadata, Options};
 use secrecy::ExposeSecret as _;
 
-use crate::stage::{Stage, account, assert_nothing_failed, command, first_failure, lines};
+use crate::stage::{Stage, account, advice, assert_nothing_failed, command, first_failure, lines};
 
 const PULL: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Resource":"*","Action":
     ["ecr:GetAuthorizationToken","ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]}]}"#;
@@ -258,7 +258,7 @@ async fn nobody_at_all_is_named_with_what_was_tried() {
     assert_eq!(id, "runner.identity.found");
     assert!(check.evidence.iter().any(|line| line.starts_with("Profile: ")), "{check:#?}");
     assert!(reason.contains("Ec2InstanceMetadata: "), "the source that it hangs on: {reason}");
-    assert!(lines(check).starts_with("unset AWS_EC2_METADATA_DISABLED"), "{check:#?}");
+    assert!(advice(check).starts_with("unset AWS_EC2_METADATA_DISABLED"), "{check:#?}");
     let setup = format!("{:?}", check.fixes);
     assert!(setup.contains("--registry 000000000000.dkr.ecr.us-east-1.amazonaws.com"), "{setup}");
     stage.context = Context::Job;

@@ -233,6 +233,15 @@ pub(crate) fn lines(check: &Check) -> &str {
     }
 }
 
+/// What the first fix advises.
+#[track_caller]
+pub(crate) fn advice(check: &Check) -> &str {
+    match check.fixes.first() {
+        Some(Fix::Advice { text }) => text,
+        other => panic!("the first fix is {other:?}"),
+    }
+}
+
 /// The command of the first fix.
 #[track_caller]
 pub(crate) fn command(check: &Check) -> &str {

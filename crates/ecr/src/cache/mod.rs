@@ -313,7 +313,7 @@ impl<S: TokenSource> TokenSource for Cached<S> {
         tracing::trace!(?turn, "the turn to refresh is decided");
         let (lock, valid) = match (turn, valid) {
             (Turn::Done(token), _) => return Ok(*token),
-            (Turn::Failed(error), _) => return Err(error),
+            (Turn::Failed(error), _) => return Err(self.source.heard(registry, error)),
             (Turn::Anothers, Some(entry)) => return Ok(entry.token),
             (Turn::Mine(Some(lock)), valid) => {
                 // Another process may have refreshed it between the look and the lock.
@@ -330,7 +330,9 @@ impl<S: TokenSource> TokenSource for Cached<S> {
                 Ok(entry.token)
             }
             // It came while this process waited for the lock.
-            (None, Some(failed)) if failed.concerns(since.time) => Err(failed.told(now)),
+            (None, Some(failed)) if failed.concerns(since.time) => {
+                Err(self.source.heard(registry, failed.told(now)))
+            }
             (valid, _) => self.refresh(cache, registry, &since, lock.as_ref(), valid),
         }
     }

@@ -213,29 +213,40 @@ impl<S: TokenSource> TokenSource for Recorded<S> {
     fn token_within(&self, registry: &Registry, limit: Duration) -> Result<Token, TokenError> {
         self.recorded(registry, self.source.token_within(registry, limit))
     }
+
+    fn heard(&self, registry: &Registry, error: TokenError) -> TokenError {
+        self.keep(registry, &error);
+        error
+    }
 }
 
 impl<S> Recorded<S> {
     /// What came of asking, after it has been kept or what was kept has been removed.
     fn recorded(&self, registry: &Registry, outcome: Result<Token, TokenError>) -> Result<Token, TokenError> {
-        if let Err(error) = &outcome {
-            tracing::info!(%registry, kind = ?error.kind(), %error, "no token was had");
-        }
-        let recorded = match (&self.failures, &outcome) {
-            (None, _) => Ok(()),
-            (Some(failures), Ok(_)) => failures.forget(registry),
-            (Some(failures), Err(error)) => failures.keep(&LastFailure::of_token(
-                registry,
-                error,
-                self.chosen_by.as_ref(),
-                (self.clock)(),
-            )),
-        };
-        // Whatever stands against the record does not stand against the token.
-        if let Err(error) = recorded {
-            tracing::warn!(%registry, %error, "the failure is not recorded");
+        match (&self.failures, &outcome) {
+            (Some(failures), Ok(_)) => warn_of(registry, failures.forget(registry)),
+            (None, Ok(_)) => {}
+            (_, Err(error)) => self.keep(registry, error),
         }
         outcome
+    }
+
+    fn keep(&self, registry: &Registry, error: &TokenError) {
+        tracing::info!(%registry, kind = ?error.kind(), %error, "no token was had");
+        if let Some(failures) = &self.failures {
+            let chosen_by = self.chosen_by.as_ref();
+            warn_of(
+                registry,
+                failures.keep(&LastFailure::of_token(registry, error, chosen_by, (self.clock)())),
+            );
+        }
+    }
+}
+
+/// Whatever stands against the record does not stand against the token.
+fn warn_of<E: std::fmt::Display>(registry: &Registry, recorded: Result<(), E>) {
+    if let Err(error) = recorded {
+        tracing::warn!(%registry, %error, "the failure is not recorded");
     }
 }
 

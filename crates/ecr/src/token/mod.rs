@@ -50,6 +50,12 @@ pub trait TokenSource {
         let _ = limit;
         self.token(registry)
     }
+
+    /// Hears what another process was told in this one's place, and returns it.
+    fn heard(&self, registry: &Registry, error: TokenError) -> TokenError {
+        let _ = registry;
+        error
+    }
 }
 
 impl<S: TokenSource + ?Sized> TokenSource for &S {
@@ -59,6 +65,10 @@ impl<S: TokenSource + ?Sized> TokenSource for &S {
 
     fn token_within(&self, registry: &Registry, limit: Duration) -> Result<Token, TokenError> {
         (**self).token_within(registry, limit)
+    }
+
+    fn heard(&self, registry: &Registry, error: TokenError) -> TokenError {
+        (**self).heard(registry, error)
     }
 }
 

@@ -47,7 +47,10 @@ fn row_12_aws_fails_or_throttles() {
     ] {
         let aws = Responder::start(move |_| reply.clone());
         let run = Stage::with(&aws).get(FRANKFURT).within(10);
-        assert_says(run.not_found(), &["throttled", "hint: try again in a minute", "AWS_ECR_DISABLE_CACHE"]);
+        assert_says(
+            run.not_found(),
+            &["throttled", "hint: wait a minute and try again", "AWS_ECR_DISABLE_CACHE"],
+        );
         // The SDK's three tries, and twice or three times more until the deadline.
         assert!((6..=12).contains(&aws.count()), "{}", aws.count());
     }
