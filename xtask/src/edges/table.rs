@@ -85,8 +85,9 @@ pub(super) const DIRECT_FENCES: &[DirectFence] = &[
         only: &["ecru-registry"],
         why: "one client asks registries, and decides where a password may go",
     },
+    // hyper-util, whose proxy rules `ecr` reads the variables with, serves nothing without hyper.
     DirectFence {
-        around: &["axum", "hyper", "hyper-util"],
+        around: &["axum", "hyper"],
         only: &["ecru-emulator"],
         why: "nothing but the emulator listens",
     },
