@@ -26,4 +26,5 @@ pub mod setup_job_host;
 pub mod setup_runner;
 mod shell;
 pub mod surroundings;
+mod threads;
 mod timestamp;

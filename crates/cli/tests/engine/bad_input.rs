@@ -15,7 +15,8 @@ fn shows(name: &str, stage: Stage, pipeline: &str, arguments: &[&str]) {
         String::from_utf8_lossy(&output.stderr)
     );
     let mut settings = snapshot_settings(stage.sandbox.root());
-    settings.add_filter(r"pulled (\S+) \([^)]*\)", "pulled $1 ([SIZE])");
+    // What another test has pulled meanwhile is not pulled again.
+    settings.add_filter(r"pulled (\S+)( \([^)]*\))? in", "pulled $1 ([SIZE]) in");
     // Engines of different ages put different words before those of the registry.
     settings.add_filter(
         r"denied by `(\S+)`: .*(no basic auth credentials|User: )",

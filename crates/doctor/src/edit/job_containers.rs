@@ -3,11 +3,10 @@
 //! `volumes` of `[runners.docker]` and `environment` reach build, helper and service containers alike
 //! (`createHostConfig` and `createHostConfigForService` of GitLab Runner's docker executor).
 
-use ecru_gitlab::config_toml::ConfigToml;
 use toml::de::{DeTable, DeValue};
 
 use super::runner_config::runner_table;
-use super::toml_text::{added_to_array, document, line_behind_last, meaning, quoted};
+use super::toml_text::{added_to_array, document, line_behind_last, meaning, quoted, runner_config};
 use super::{EditError, Splice, spliced, text_of};
 use crate::emit::is_role_arn;
 use crate::setup_job;
@@ -46,14 +45,12 @@ pub fn with_job_containers(
 ) -> Result<Edited, EditError> {
     let text = text_of(content)?;
     let before = meaning(text)?;
-    let config = ConfigToml::parse(text)
-        .map_err(|error| EditError::Refused { tool: "GitLab Runner", reason: error.to_string() })?;
-    let chosen = config.runner(runner)?;
+    let config = runner_config(text)?;
+    let (index, chosen) = config.numbered_runner(runner)?;
     if !EXECUTORS.contains(&chosen.executor.as_str()) {
         let expected = "docker, docker+machine or docker-autoscaler";
         return Err(EditError::WrongType { name: "executor".to_owned(), expected });
     }
-    let index = config.runners.iter().position(|other| std::ptr::eq(other, chosen)).unwrap_or_default();
 
     let document = document(text)?;
     let runner_table = runner_table(document.get_ref(), index)?;

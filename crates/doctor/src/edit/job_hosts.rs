@@ -6,10 +6,9 @@
 
 use std::path::Path;
 
-use ecru_gitlab::config_toml::ConfigToml;
 use toml::de::{DeTable, DeValue};
 
-use super::toml_text::{added_to_array, document, line_behind_last, meaning, quoted};
+use super::toml_text::{added_to_array, document, line_behind_last, meaning, quoted, runner_config};
 use super::{EditError, Splice, spliced, text_of};
 use crate::firewall::UNIT;
 
@@ -64,10 +63,8 @@ pub fn with_job_hosts(
 ) -> Result<Edited, EditError> {
     let text = text_of(content)?;
     let before = meaning(text)?;
-    let config = ConfigToml::parse(text)
-        .map_err(|error| EditError::Refused { tool: "GitLab Runner", reason: error.to_string() })?;
-    let chosen = config.runner(runner)?;
-    let index = config.runners.iter().position(|other| std::ptr::eq(other, chosen)).unwrap_or_default();
+    let config = runner_config(text)?;
+    let (index, chosen) = config.numbered_runner(runner)?;
     let makes_machines = chosen.executor == "docker+machine";
     let (section, setting) = match chosen.executor.as_str() {
         "docker+machine" => ("machine", Setting::Options(options(hosts)?)),

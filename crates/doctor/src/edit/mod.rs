@@ -15,7 +15,7 @@ pub mod runner_config;
 mod toml_text;
 
 pub(crate) use json::masked as masked_json;
-pub(crate) use toml_text::masked as masked_toml;
+pub(crate) use toml_text::{masked as masked_toml, quoted as toml_string};
 
 use std::ops::Range;
 

@@ -1,10 +1,9 @@
 //! The runner's `config.toml`: `DOCKER_AUTH_CONFIG` in the `environment` of one of its `[[runners]]`.
 
-use ecru_gitlab::config_toml::ConfigToml;
 use toml::de::{DeTable, DeValue};
 
 use super::docker_config::{Helpers, with_helpers};
-use super::toml_text::{added_to_array, document, line_behind_last, meaning, quoted};
+use super::toml_text::{added_to_array, document, line_behind_last, meaning, quoted, runner_config};
 use super::{EditError, Splice, masked_json, spliced, text_of};
 
 const PREFIX: &str = "DOCKER_AUTH_CONFIG=";
@@ -22,10 +21,8 @@ pub fn with_docker_auth_config(
 ) -> Result<String, EditError> {
     let text = text_of(content)?;
     let before = meaning(text)?;
-    let config = ConfigToml::parse(text)
-        .map_err(|error| EditError::Refused { tool: "GitLab Runner", reason: error.to_string() })?;
-    let chosen = config.runner(runner)?;
-    let index = config.runners.iter().position(|other| std::ptr::eq(other, chosen)).unwrap_or_default();
+    let config = runner_config(text)?;
+    let (index, _) = config.numbered_runner(runner)?;
 
     let document = document(text)?;
     let (splices, value) = edit_of_runner(text, runner_table(document.get_ref(), index)?, helpers, suffix)?;

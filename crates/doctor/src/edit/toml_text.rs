@@ -1,5 +1,6 @@
 //! Values of a TOML document, with their places.
 
+use ecru_gitlab::config_toml::ConfigToml;
 use toml::de::{DeTable, DeValue};
 
 use super::{EditError, Splice, indentation, line_end, malformed, spliced};
@@ -21,8 +22,14 @@ pub(super) fn meaning(text: &str) -> Result<toml::Table, EditError> {
     text.parse::<toml::Table>().map_err(|error| malformed("TOML", text, 0, error.message()))
 }
 
+/// A `config.toml` as GitLab Runner reads it.
+pub(super) fn runner_config(text: &str) -> Result<ConfigToml, EditError> {
+    ConfigToml::parse(text)
+        .map_err(|error| EditError::Refused { tool: "GitLab Runner", reason: error.to_string() })
+}
+
 /// A string of TOML: literal where that is possible, because JSON then needs no escapes.
-pub(super) fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     let fits_literal = !value.chars().any(|character| character == '\'' || character.is_control());
     if fits_literal {
         return format!("'{value}'");

@@ -15,7 +15,7 @@ pub mod user_data;
 
 use crate::edit::docker_config::Helpers;
 use crate::edit::ecru_config::Wanted;
-use quoting::toml_literal;
+use crate::edit::toml_string;
 
 pub use gitlab_ci::{DEFAULT_AUDIENCE, GitLabCi, GitLabCiError, ID_TOKEN};
 pub use helm::Helm;
@@ -48,7 +48,7 @@ pub fn config_toml(wanted: &[Wanted], creds_store: bool) -> String {
     format!(
         "# In the [[runners]] whose jobs use these registries, beside its other settings.\n{note}[[runners]]\n  \
          environment = [{}]\n",
-        toml_literal(&value)
+        toml_string(&value)
     )
 }
 

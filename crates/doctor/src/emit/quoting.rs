@@ -5,15 +5,18 @@ use std::fmt::Write as _;
 /// A double-quoted string of YAML 1.2 or a basic string of TOML: both know all escapes of JSON's strings that are
 /// written here.
 pub(super) fn double_quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-/// A string of TOML: literal where that is possible, because JSON then needs no escapes.
-pub(super) fn toml_literal(text: &str) -> String {
-    if text.chars().any(|character| character == '\'' || character.is_control()) {
-        return double_quoted(text);
+    let json = serde_json::Value::from(text).to_string();
+    let mut quoted = String::with_capacity(json.len());
+    for character in json.chars() {
+        // JSON leaves these as they are. TOML refuses the first, and YAML counts nearly all as not printable.
+        match character {
+            '\u{7f}'..='\u{9f}' => {
+                let _ = write!(quoted, "\\u{:04x}", u32::from(character));
+            }
+            other => quoted.push(other),
+        }
     }
-    format!("'{text}'")
+    quoted
 }
 
 /// A string of HCL's native syntax, in which `${` and `%{` begin a template unless they are doubled (HCL, "Templates").
@@ -58,17 +61,26 @@ pub(super) fn indented(text: &str, spaces: usize) -> String {
 mod tests {
     use proptest::prelude::*;
 
+    use saphyr::LoadableYamlNode as _;
+
     use super::*;
+    use crate::edit::toml_string;
 
     proptest! {
         #[test]
         fn strings_of_toml_mean_what_they_were(text in any::<String>()) {
-            for quoted in [double_quoted(&text), toml_literal(&text)] {
-                // TOML knows DEL as a control character, JSON does not.
-                prop_assume!(!text.contains('\u{7f}'));
+            for quoted in [double_quoted(&text), toml_string(&text)] {
                 let document: toml::Table = format!("a = {quoted}").parse().unwrap();
                 prop_assert_eq!(document["a"].as_str(), Some(text.as_str()));
             }
+        }
+
+        #[test]
+        fn strings_of_yaml_mean_what_they_were(text in "[a-z:#'\"\\\\\n\t\u{1}\u{7f}\u{80}-\u{a0}\u{2028}é ]{0,20}") {
+            let quoted = double_quoted(&text);
+            prop_assert!(!quoted.chars().any(char::is_control), "{quoted:?}");
+            let documents = saphyr::Yaml::load_from_str(&format!("a: {quoted}\n")).unwrap();
+            prop_assert_eq!(documents[0]["a"].as_str(), Some(text.as_str()));
         }
 
         #[test]

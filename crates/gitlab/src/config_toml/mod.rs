@@ -139,11 +139,17 @@ impl ConfigToml {
 
     /// The runner called `name`, or the only one if no name is given.
     pub fn runner(&self, name: Option<&str>) -> Result<&RunnerConfig, SelectionError> {
-        let candidates: Vec<&RunnerConfig> =
-            self.runners.iter().filter(|runner| name.is_none_or(|name| runner.name == name)).collect();
+        self.numbered_runner(name).map(|(_, runner)| runner)
+    }
+
+    /// The same, with its place among `[[runners]]`, counted from 0.
+    pub fn numbered_runner(&self, name: Option<&str>) -> Result<(usize, &RunnerConfig), SelectionError> {
+        let numbered = self.runners.iter().enumerate();
+        let candidates: Vec<(usize, &RunnerConfig)> =
+            numbered.filter(|(_, runner)| name.is_none_or(|name| runner.name == name)).collect();
         let available = || self.runners.iter().map(|runner| runner.name.clone()).collect();
         match (candidates.as_slice(), name) {
-            ([runner], _) => Ok(runner),
+            ([only], _) => Ok(*only),
             ([], Some(name)) if !self.runners.is_empty() => {
                 Err(SelectionError::Unknown { name: name.to_owned(), available: available() })
             }

@@ -17,6 +17,7 @@ use self::catalogue::Catalogue;
 pub use self::catalogue::{JOB, RUNNER};
 use crate::report::{Check, Context, Definition};
 use crate::surroundings::Puller;
+use crate::threads::on_thread;
 
 /// The definitions of a context.
 #[must_use]
@@ -30,7 +31,7 @@ pub fn definitions(context: Context) -> &'static [&'static Definition] {
 /// Asks AWS who the puller is and what it gets. Must be called within a tokio runtime.
 pub async fn answers(puller: &Puller) -> Answers {
     let puller = puller.clone();
-    tokio::task::spawn_blocking(move || asked::ask(&puller)).await.unwrap_or_default()
+    on_thread(move || asked::ask(&puller)).await
 }
 
 /// What the answers mean.

@@ -22,6 +22,7 @@ use crate::helper_runs::{HELPER_DEADLINE, HelperRuns};
 use crate::program_output::printed;
 use crate::report::Context;
 use crate::surroundings::{ImageChoice, Puller, Surroundings};
+use crate::threads::on_thread;
 
 /// The longest configuration file.
 const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
@@ -170,7 +171,7 @@ impl<'a> Facts<'a> {
                 deadline: HELPER_DEADLINE,
             }),
         };
-        tokio::task::spawn_blocking(move || question.resolved()).await.unwrap_or_default()
+        on_thread(move || question.resolved()).await
     }
 
     fn puller_of(&self, config: Config) -> Puller {

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::{Facts, proxy};
 use crate::report::{Check, Context, Definition, Station, Weight};
 use crate::surroundings::Puller;
+use crate::threads::on_thread;
 
 /// A resolver that takes longer makes every pull fail.
 const LOOK_UP_DEADLINE: Duration = Duration::from_secs(5);
@@ -62,7 +63,7 @@ async fn targets(facts: &Facts<'_>, puller: &Puller) -> Vec<Target> {
     let mut names: Vec<String> = puller.registries.iter().map(|name| with_port(name, 443)).collect();
     let puller = puller.clone();
     // The SDK reads its files to know the address.
-    let endpoints = tokio::task::spawn_blocking(move || endpoints(&puller)).await.unwrap_or_default();
+    let endpoints = on_thread(move || endpoints(&puller)).await;
     names.extend(endpoints);
     let mut targets: Vec<Target> = Vec::new();
     for name in names {

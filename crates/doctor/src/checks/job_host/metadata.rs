@@ -8,6 +8,7 @@ use super::sight::{Reply, Sight, sights};
 use super::{Input, container};
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
 use crate::setup_job_host::hop_limit_command;
+use crate::threads::on_thread;
 
 pub(super) static CONTAINER: Definition = Definition {
     id: "job-host.metadata.container",
@@ -72,7 +73,7 @@ fn all(check: impl Fn(&'static Definition) -> Check) -> Vec<Check> {
 
 async fn from_host(addresses: &[SocketAddr]) -> Vec<Sight> {
     let addresses = addresses.to_vec();
-    tokio::task::spawn_blocking(move || sights(&addresses)).await.unwrap_or_default()
+    on_thread(move || sights(&addresses)).await
 }
 
 fn not_asked(sight: &Sight) -> Option<&str> {

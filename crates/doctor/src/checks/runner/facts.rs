@@ -24,6 +24,7 @@ use crate::helper_runs::{HELPER_DEADLINE, HelperRuns, Question, quoted};
 use crate::report::Context;
 use crate::service::{self, Service, ServiceError};
 use crate::surroundings::{ImageChoice, PATH_VARIABLES, Puller, Surroundings};
+use crate::threads::on_thread;
 
 /// The longest configuration file; the runner has no limit.
 const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
@@ -155,9 +156,7 @@ impl<'a> Facts<'a> {
                 let rules =
                     self.version().await.as_ref().copied().map(Runner::of_version).unwrap_or_default();
                 let question = self.resolution(rules);
-                tokio::task::spawn_blocking(move || question.resolved())
-                    .await
-                    .unwrap_or_else(|_| Resolved { sources: Vec::new(), helpers: HelperRuns::new(None) })
+                on_thread(move || question.resolved()).await
             })
             .await
     }
