@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::http::Request;
 use crate::{outside, process_group};
 
+const CACHE_FOLDER: &str = "AWS_ECR_CACHE_DIR";
 pub(super) const METADATA_ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
 const KEYS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 const START_DEADLINE: Duration = Duration::from_secs(20);
@@ -61,8 +62,9 @@ impl EmulatedAws {
         emulator.metadata_endpoint = emulator.variable(METADATA_ENDPOINT)?.to_owned();
         let keys = emulator.instance_keys().context("the emulated instance metadata")?;
         emulator.environment.extend(keys);
-        // The helpers shall find the keys where it costs them nothing, and not there.
-        emulator.environment.retain(|(name, _)| name != METADATA_ENDPOINT);
+        // The helpers shall find the keys where it costs them nothing, and not there. Each keeps its tokens in a home of
+        // its own, and not in the emulator's folder, which all would share and which ends with it.
+        emulator.environment.retain(|(name, _)| ![METADATA_ENDPOINT, CACHE_FOLDER].contains(&name.as_str()));
         Ok(emulator)
     }
 
