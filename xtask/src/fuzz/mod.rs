@@ -3,7 +3,7 @@
 mod figures;
 
 use std::num::NonZero;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -28,9 +28,9 @@ const BUILD: [&str; 6] = ["fuzz", "build", "--sanitizer", "none", "--codegen-uni
 /// The arguments of `cargo xtask fuzz`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// A target of the folder `fuzz`, or `all`.
-    #[arg(default_value = "all")]
-    target: String,
+    /// Targets of the folder `fuzz`, or `all`.
+    #[arg(value_name = "TARGET", default_value = "all")]
+    targets: Vec<String>,
     /// How often each target is run. As many targets are run at the same time as there are processors.
     #[arg(long, default_value_t = 100_000)]
     execs: u64,
@@ -53,7 +53,7 @@ struct Target {
 /// Fails when there is no nightly compiler, no `cargo-fuzz`, or no such target.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let folder = workspace::root().join("fuzz");
-    let targets = chosen(&arguments.target, &targets(&folder)?)?;
+    let targets = chosen(&arguments.targets, &targets(&folder)?)?;
     ensure_tools()?;
     build(&folder, &targets)?;
     let (mut sum, mut crashed, mut cut_short) = (0, Vec::new(), 0);
@@ -132,14 +132,17 @@ fn targets(folder: &Path) -> Result<Vec<Target>> {
         .collect())
 }
 
-fn chosen(wanted: &str, targets: &[Target]) -> Result<Vec<Target>> {
-    if wanted == "all" {
+/// The targets of these names, in the order of the names.
+fn chosen(wanted: &[String], targets: &[Target]) -> Result<Vec<Target>> {
+    if wanted.iter().any(|name| name == "all") {
         return Ok(targets.to_vec());
     }
-    let found = targets.iter().find(|target| target.name == wanted);
     let names = || targets.iter().map(|target| target.name.as_str()).collect::<Vec<_>>().join(", ");
-    let found = found.with_context(|| format!("there is no target `{wanted}`, but {}", names()))?;
-    Ok(vec![found.clone()])
+    let named = |name: &String| {
+        let found = targets.iter().find(|target| target.name == *name);
+        found.cloned().with_context(|| format!("there is no target `{name}`, but {}", names()))
+    };
+    wanted.iter().map(named).collect()
 }
 
 /// The cargo of the nightly toolchain, in the folder `fuzz`.
@@ -163,16 +166,24 @@ fn ensure_tools() -> Result<()> {
     Ok(())
 }
 
-/// Builds all targets at once, or one with the crates of its area only.
+/// Builds all targets at once, or one with the crates of its area only. Cargo-fuzz builds one or all.
 fn build(folder: &Path, targets: &[Target]) -> Result<()> {
     let mut cargo = nightly(folder);
-    cargo.args(BUILD);
+    cargo.args(BUILD).env("RUSTC_WRAPPER", built_wrapper()?);
     if let [target] = targets {
         cargo.args(["--no-default-features", "--features", &target.areas.join(","), &target.name]);
     }
     let built = cargo.status().context("cannot run cargo")?;
     ensure!(built.success(), "the targets do not build");
     Ok(())
+}
+
+/// The program of `src/bin/fuzz-rustc.rs`, which cargo leaves beside this one.
+fn built_wrapper() -> Result<PathBuf> {
+    const WRAPPER: &str = "fuzz-rustc";
+    let built = outside::cargo().args(["build", "--quiet", "--package", "xtask", "--bin", WRAPPER]).status();
+    ensure!(built.context("cannot run cargo")?.success(), "`{WRAPPER}` does not build");
+    Ok(std::env::current_exe().context("this program has no path")?.with_file_name(WRAPPER))
 }
 
 /// Runs a target to the number of executions or the end of its time.
@@ -207,11 +218,14 @@ mod tests {
     }
 
     #[test]
-    fn all_targets_are_chosen_or_one_that_there_is() {
+    fn all_targets_are_chosen_or_those_that_there_are() {
         let targets = [target("registry_host", "ecr"), target("go_json", "docker")];
-        assert_eq!(chosen("all", &targets).unwrap(), targets);
-        assert_eq!(chosen("go_json", &targets).unwrap(), targets[1..]);
-        assert!(chosen("go", &targets).unwrap_err().to_string().contains("registry_host, go_json"));
+        let chosen =
+            |names: &[&str]| chosen(&names.iter().map(ToString::to_string).collect::<Vec<_>>(), &targets);
+        assert_eq!(chosen(&["all"]).unwrap(), targets);
+        assert_eq!(chosen(&["go_json"]).unwrap(), targets[1..]);
+        assert_eq!(chosen(&["go_json", "registry_host"]).unwrap().len(), 2);
+        assert!(chosen(&["go_json", "go"]).unwrap_err().to_string().contains("registry_host, go_json"));
     }
 
     #[test]
@@ -235,7 +249,7 @@ mod tests {
 
     #[test]
     fn the_last_line_claims_no_more_than_was_done() {
-        let arguments = Arguments { target: "all".to_owned(), execs: 100_000, seconds: 600 };
+        let arguments = Arguments { targets: vec!["all".to_owned()], execs: 100_000, seconds: 600 };
         let done = summary(3, 300_000, 0, 0, &arguments);
         assert_eq!(done, "fuzz: 3 targets, 300,000 executions, 0 crashes");
         assert_eq!(

@@ -1,11 +1,9 @@
 //! Which credentials the runner would send for each image.
 
-use std::collections::BTreeMap;
-
 use ecru_docker::credential_helper::message::PROGRAM_PREFIX;
 use ecru_gitlab::config_toml::RunnerConfig;
 use ecru_gitlab::registry_auth::{Origin, Outcome, Verdict};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::report::{Chosen, Credentials, Report};
 use crate::args::CheckArgs;
@@ -30,11 +28,7 @@ pub(super) async fn choose(
     let of_version = runner_of(args.runner_version.as_deref(), args.helpers_allowed, runner)?;
     let of_job = args.job_credentials.as_deref().map(job_credentials).transpose()?.unwrap_or_default();
     let folder = tempfile::TempDir::with_prefix("ecru-check-").map_err(|error| failure(&error))?;
-    let mut groups: BTreeMap<Option<String>, Vec<usize>> = BTreeMap::new();
-    for (index, image) in report.images.iter().enumerate() {
-        let key = image.docker_auth_config.as_ref().map(|config| config.expose_secret().to_owned());
-        groups.entry(key).or_default().push(index);
-    }
+    let groups = groups(report.images.iter().map(|image| image.docker_auth_config.as_ref()));
     // Where the configuration cannot be read, no helper of ecru's has an answer.
     let ecr = EcrAccess::new(outside).ok();
     let counter = screen.counter("choosing credentials", groups.len());
@@ -42,9 +36,8 @@ pub(super) async fn choose(
     for (number, (docker_auth_config, indices)) in groups.into_iter().enumerate() {
         let names: Vec<String> =
             indices.iter().filter_map(|index| Some(report.images.get(*index)?.name.clone())).collect();
-        let mut sources =
-            RunnerSources::new(docker_auth_config.map(SecretString::from), home.as_deref(), outside)
-                .of_runner(of_version, runner, &of_job);
+        let mut sources = RunnerSources::new(docker_auth_config, home.as_deref(), outside)
+            .of_runner(of_version, runner, &of_job);
         if args.stand_in {
             let programs = folder.path().join(number.to_string());
             std::fs::create_dir(&programs).map_err(|error| failure(&error))?;
@@ -68,6 +61,25 @@ pub(super) async fn choose(
         ));
     }
     Ok(())
+}
+
+/// The places at which each value stands, in the order of the first. There are few values: a secret is no key of a map,
+/// and need not be one.
+fn groups<'a>(
+    values: impl Iterator<Item = Option<&'a SecretString>>,
+) -> Vec<(Option<SecretString>, Vec<usize>)> {
+    let mut groups: Vec<(Option<SecretString>, Vec<usize>)> = Vec::new();
+    for (index, value) in values.enumerate() {
+        let text = value.map(ExposeSecret::expose_secret);
+        let same = |(other, _): &&mut (Option<SecretString>, _)| {
+            other.as_ref().map(ExposeSecret::expose_secret) == text
+        };
+        match groups.iter_mut().find(same) {
+            Some((_, indices)) => indices.push(index),
+            None => groups.push((value.cloned(), vec![index])),
+        }
+    }
+    groups
 }
 
 fn failure(error: &(dyn std::error::Error + 'static)) -> CommandError {
@@ -133,4 +145,20 @@ fn identity_of_helper(ecr: Option<&EcrAccess>, suffix: &str, server: &str) -> Op
     let profile = ecru_helper::profile_of(program.as_ref());
     let is_ours = program == ecru_helper::NAME || profile.is_some();
     ecr.filter(|_| is_ours)?.configured_identity(server, profile.as_deref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_with_the_same_docker_auth_config_are_one_group() {
+        let [one, two] = ["one", "two"].map(SecretString::from);
+        let same = SecretString::from("one");
+        let groups = groups([Some(&one), None, Some(&two), Some(&same), None].into_iter());
+        let texts = groups.iter().map(|(value, _)| value.as_ref().map(ExposeSecret::expose_secret));
+        assert_eq!(texts.collect::<Vec<_>>(), [Some("one"), None, Some("two")]);
+        let indices = groups.into_iter().map(|(_, indices)| indices);
+        assert_eq!(indices.collect::<Vec<_>>(), [vec![0, 3], vec![1, 4], vec![2]]);
+    }
 }

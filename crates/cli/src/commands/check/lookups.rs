@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use ecru_gitlab::config_toml::RunnerConfig;
 use ecru_registry::{ImageFacts, Login, LookupError, Options, RegistryClient, SetupError};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::gitlab_registries::GitlabRegistries;
-use super::report::{CheckedImage, Credentials, Outcome, Report};
+use super::report::{Credentials, Outcome, Report};
 use crate::args::CheckArgs;
 use crate::error::CommandError;
 use crate::exit_code;
@@ -31,37 +31,29 @@ pub(super) async fn look_up(
     screen: &Screen,
 ) -> Result<(), CommandError> {
     let client = RegistryClient::new(&options(runner, outside)?).map_err(|error| setup_failure(&error))?;
-    let mut questions: Vec<Question> = Vec::new();
-    let mut asked: HashMap<Question, Vec<usize>> = HashMap::new();
+    let mut questions = Questions::default();
     for (index, image) in report.images.iter_mut().enumerate() {
-        match question(image) {
-            Ok(Some(question)) => {
-                let same = asked.entry(question.clone()).or_default();
-                if same.is_empty() {
-                    questions.push(question);
-                }
-                same.push(index);
-            }
+        match login(&image.credentials) {
+            Ok(Some(login)) => questions.add(&image.name, login, index),
             Ok(None) => {}
             Err(error) => image.outcome = Outcome::Failed(error),
         }
     }
-    let counter = screen.counter("asking registries", questions.len());
+    let counter = screen.counter("asking registries", questions.all.len());
     let (places, platform) = (Arc::new(Semaphore::new(AT_A_TIME)), Arc::<str>::from(args.platform.as_str()));
     let mut lookups = JoinSet::new();
-    for question in questions {
+    for question in questions.all {
         let (client, places, platform) = (client.clone(), Arc::clone(&places), Arc::clone(&platform));
         lookups.spawn(async move {
             let _place = places.acquire_owned().await;
-            let login = question.login();
-            let answer = client.image(&question.image, login.as_ref(), &platform).await;
-            (question, answer)
+            let answer = client.image(&question.image, question.login.as_ref(), &platform).await;
+            (question.indices, answer)
         });
     }
     while let Some(finished) = lookups.join_next().await {
         counter.advance();
-        let Ok((question, answer)) = finished else { continue };
-        for index in asked.remove(&question).unwrap_or_default() {
+        let Ok((indices, answer)) = finished else { continue };
+        for index in indices {
             if let Some(image) = report.images.get_mut(index) {
                 image.outcome = outcome(answer.clone());
             }
@@ -80,51 +72,67 @@ fn outcome(answer: Result<ImageFacts, LookupError>) -> Outcome {
     }
 }
 
-/// An image with the credentials for it. There is no `Debug`, since it holds a password.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// What registries are asked, each thing once.
+#[derive(Default)]
+struct Questions {
+    all: Vec<Question>,
+    /// The questions about each image.
+    of_image: HashMap<String, Vec<usize>>,
+}
+
+/// An image, what its registry is shown, and for which entries of the report.
 struct Question {
     image: String,
-    sent: Sent,
+    login: Option<Login>,
+    indices: Vec<usize>,
 }
 
-/// What a registry is shown.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Sent {
-    Nothing,
-    Password { username: String, password: String },
-    Token(String),
-}
-
-impl Question {
-    fn login(&self) -> Option<Login> {
-        match &self.sent {
-            Sent::Nothing => None,
-            Sent::Password { username, password } => {
-                Some(Login::Password { username: username.clone(), password: password.as_str().into() })
+impl Questions {
+    /// Adds an entry of the report to the question that is the same, or to a new one.
+    fn add(&mut self, image: &str, login: Option<Login>, index: usize) {
+        let of_image = self.of_image.entry(image.to_owned()).or_default();
+        let same = of_image.iter().copied().find(|number| {
+            self.all.get(*number).is_some_and(|question| is_same(question.login.as_ref(), login.as_ref()))
+        });
+        match same.and_then(|number| self.all.get_mut(number)) {
+            Some(question) => question.indices.push(index),
+            None => {
+                of_image.push(self.all.len());
+                self.all.push(Question { image: image.to_owned(), login, indices: vec![index] });
             }
-            Sent::Token(token) => Some(Login::Token(token.as_str().into())),
         }
     }
 }
 
-/// What is to be asked for an image; nothing if the runner would not pull it.
-fn question(image: &CheckedImage) -> Result<Option<Question>, LookupError> {
-    let sent = match &image.credentials {
+fn is_same(one: Option<&Login>, other: Option<&Login>) -> bool {
+    let same = |one: &SecretString, other: &SecretString| one.expose_secret() == other.expose_secret();
+    match (one, other) {
+        (None, None) => true,
+        (
+            Some(Login::Password { username, password }),
+            Some(Login::Password { username: other, password: of_other }),
+        ) => username == other && same(password, of_other),
+        (Some(Login::Token(token)), Some(Login::Token(other))) => same(token, other),
+        _ => false,
+    }
+}
+
+/// What an image's registry is shown; nothing if the runner would not pull it.
+fn login(credentials: &Credentials) -> Result<Option<Option<Login>>, LookupError> {
+    let chosen = match credentials {
         Credentials::Aborted { .. } | Credentials::NotChosen => return Ok(None),
+        Credentials::None { .. } => return Ok(Some(None)),
         Credentials::Chosen(chosen) if chosen.is_identity_token => return Err(LookupError::IdentityToken),
-        Credentials::Chosen(chosen) => {
-            let (username, password) = (chosen.username.clone(), chosen.password.expose_secret().to_owned());
-            match chosen.registry_token.expose_secret() {
-                // Empty credentials are as good as none to an engine.
-                "" if username.is_empty() && password.is_empty() => Sent::Nothing,
-                "" => Sent::Password { username, password },
-                // An engine takes the token before a password (moby, `distribution/registry.go`).
-                token => Sent::Token(token.to_owned()),
-            }
-        }
-        Credentials::None { .. } => Sent::Nothing,
+        Credentials::Chosen(chosen) => chosen,
     };
-    Ok(Some(Question { image: image.name.clone(), sent }))
+    let (username, password) = (chosen.username.clone(), chosen.password.clone());
+    Ok(Some(match chosen.registry_token.expose_secret() {
+        // Empty credentials are as good as none to an engine.
+        "" if username.is_empty() && password.expose_secret().is_empty() => None,
+        "" => Some(Login::Password { username, password }),
+        // An engine takes the token before a password (moby, `distribution/registry.go`).
+        _ => Some(Login::Token(chosen.registry_token.clone())),
+    }))
 }
 
 /// Proxy and certificates from the same variables as elsewhere in ecru.

@@ -23,7 +23,7 @@ use crate::error::CommandError;
 use crate::example_images::GUEST_NAME;
 use crate::exit_code;
 use crate::outside::Outside;
-use crate::terminal::{printable, width};
+use crate::terminal::{printable, printable_json, printable_xml, width};
 
 /// Looks, puts right what it is told to, looks again; the exit code says whether a check failed.
 pub(super) async fn run(
@@ -71,8 +71,8 @@ pub(super) async fn run(
 fn rendered(report: &Report, args: &DoctorArgs, outside: &Outside) -> String {
     match args.format {
         DoctorFormat::Text => printable(&text::text(report, args.all, width(outside))),
-        DoctorFormat::Json => format!("{:#}\n", json::document(report)),
-        DoctorFormat::Junit => junit::junit(report),
+        DoctorFormat::Json => printable_json(&format!("{:#}\n", json::document(report))),
+        DoctorFormat::Junit => printable_xml(&junit::junit(report)),
     }
 }
 
