@@ -25,8 +25,10 @@ pub(super) async fn choose(
     screen: &Screen,
 ) -> Result<(), CommandError> {
     let home = home_of_runner(args.home.as_deref(), outside);
-    let of_version = runner_of(args.runner_version.as_deref(), args.helpers_allowed, runner)?;
-    let of_job = args.job_credentials.as_deref().map(job_credentials).transpose()?.unwrap_or_default();
+    let of_version =
+        runner_of(args.decision.runner_version.as_deref(), args.decision.helpers_allowed, runner)?;
+    let of_job =
+        args.decision.job_credentials.as_deref().map(job_credentials).transpose()?.unwrap_or_default();
     let folder = tempfile::TempDir::with_prefix("ecru-check-").map_err(|error| failure(&error))?;
     let groups = groups(report.images.iter().map(|image| image.docker_auth_config.as_ref()));
     // Where the configuration cannot be read, no helper of ecru's has an answer.

@@ -59,7 +59,7 @@ pub(super) async fn look_up(
             }
         }
     }
-    if args.job_credentials.is_none() {
+    if args.decision.job_credentials.is_none() {
         of_gitlab.leave_open(&mut report.images);
     }
     Ok(())

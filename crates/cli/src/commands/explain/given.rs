@@ -57,11 +57,15 @@ impl Given {
         Ok(Self {
             context,
             executor_without_images: executor_without_images(args, &config),
-            runner: runner_of(args.runner_version.as_deref(), args.helpers_allowed, &config)?,
+            runner: runner_of(
+                args.decision.runner_version.as_deref(),
+                args.decision.helpers_allowed,
+                &config,
+            )?,
             docker_is_before_28_3: docker_is_before_28_3(args)?,
             docker_auth_config,
             home_files: home_files(args, context, home, outside),
-            job_credentials: match &args.job_credentials {
+            job_credentials: match &args.decision.job_credentials {
                 Some(path) => job_credentials(path)?,
                 None => Vec::new(),
             },
