@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::config_toml::RunnerConfig;
+
 /// A pull policy of the docker executor. Several in a list are tried in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PullPolicy {
@@ -48,4 +50,69 @@ impl FromStr for PullPolicy {
             .find(|policy| policy.as_str() == text)
             .ok_or_else(|| UnknownPullPolicy(text.to_owned()))
     }
+}
+
+/// Which pull policies apply, and which are allowed (`common/config.go`, `GetAllowedPullPolicies`).
+#[derive(Debug)]
+pub(crate) struct PullPolicies {
+    default: Vec<PullPolicy>,
+    /// None without settings of a runner, which then restrict nothing.
+    allowed: Option<Vec<PullPolicy>>,
+}
+
+impl PullPolicies {
+    pub(crate) fn of(runner: Option<&RunnerConfig>) -> Self {
+        let Some(RunnerConfig { docker, .. }) = runner else {
+            return Self { default: vec![PullPolicy::Always], allowed: None };
+        };
+        let or = |policies: &[PullPolicy], otherwise: &[PullPolicy]| {
+            if policies.is_empty() { otherwise.to_vec() } else { policies.to_vec() }
+        };
+        let default = or(&docker.pull_policies, &[PullPolicy::Always]);
+        Self { allowed: Some(or(&docker.allowed_pull_policies, &default)), default }
+    }
+
+    /// Those that are tried for an image that asks for `asked`, in their order; never none.
+    pub(crate) fn select(
+        &self,
+        image: &str,
+        asked: &[PullPolicy],
+    ) -> Result<Vec<PullPolicy>, ForbiddenPullPolicies> {
+        let wanted = if asked.is_empty() { &self.default } else { asked };
+        let Some(allowed) = &self.allowed else { return Ok(wanted.to_vec()) };
+        let selected: Vec<PullPolicy> =
+            wanted.iter().filter(|policy| allowed.contains(policy)).copied().collect();
+        match selected.is_empty() {
+            false => Ok(selected),
+            true => Err(ForbiddenPullPolicies {
+                image: image.to_owned(),
+                wanted: wanted.to_vec(),
+                allowed: allowed.clone(),
+            }),
+        }
+    }
+}
+
+/// The runner's settings allow none of the pull policies that an image asks for, and its job fails.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the runner does not allow pull policy {} of image `{image}`", listed(.wanted))]
+pub struct ForbiddenPullPolicies {
+    /// The image, variables expanded.
+    pub image: String,
+    /// What is asked for.
+    pub wanted: Vec<PullPolicy>,
+    /// What is allowed.
+    pub allowed: Vec<PullPolicy>,
+}
+
+impl ForbiddenPullPolicies {
+    /// What a person can do about it.
+    pub fn hint(&self) -> String {
+        let allowed = listed(&self.allowed);
+        format!("use {allowed}, or add the policy to `allowed_pull_policies` in `[runners.docker]`")
+    }
+}
+
+fn listed(policies: &[PullPolicy]) -> String {
+    policies.iter().map(|policy| format!("`{policy}`")).collect::<Vec<_>>().join(", ")
 }

@@ -116,3 +116,104 @@ name = "db:1"
     // One pod holds all services, whatever they are called; names that are none of DNS are dropped.
     assert_eq!(names, [&["db".to_owned()][..], &["r.example-x".to_owned()], &["r.example-x".to_owned()]]);
 }
+
+/// What is wrong with the last job, and whether GitLab may see nothing wrong.
+fn failure(text: &str) -> (String, bool) {
+    let pipeline = Pipeline::parse(text).expect("a pipeline");
+    let request = UsesRequest {
+        pipeline: &pipeline,
+        runner: None,
+        predefined: &Predefined::default(),
+        extra_variables: &[],
+    };
+    let failed = image_uses(&request).failed.pop().expect("a job that cannot be read");
+    (failed.error.to_string(), failed.error.may_be_none())
+}
+
+#[test]
+fn a_job_that_an_input_decides_about_is_not_wrong() {
+    for job in [
+        "services: '$[[ inputs.services ]]'",
+        "variables: '$[[ inputs.variables ]]'",
+        "extends: '.base-$[[ inputs.kind ]]'",
+    ] {
+        let (message, may_be_none) = failure(&format!("a: {{image: i, script: x, {job}}}\n"));
+        assert!(may_be_none, "{message}");
+    }
+    let (message, may_be_none) = failure("a: {image: i, script: x, services: db}\n");
+    assert!(!may_be_none, "{message}");
+    let decided = "stages: [test]\n'a-$[[ inputs.name ]]': {image: {name: i, pull_policy: '$[[ inputs.policy ]]'}, \
+                   script: x, stage: '$[[ inputs.stage ]]', parallel: '$[[ inputs.parallel ]]'}\n";
+    let job = uses(decided, "", &[]);
+    assert_eq!((job.name.as_str(), job.warnings), ("a-$[[ inputs.name ]]", Vec::new()));
+}
+
+#[test]
+fn a_job_that_a_file_which_is_not_read_may_complete_is_not_wrong() {
+    for job in ["rules: [{if: $A}]", "extends: .elsewhere", "script: [!reference [.elsewhere, script]]"] {
+        let alone = format!("a: {{image: i, {job}}}\n");
+        let (message, may_be_none) = failure(&alone);
+        assert!(!may_be_none, "{message}");
+        let (message, may_be_none) = failure(&format!("include: [{{template: T.gitlab-ci.yml}}]\n{alone}"));
+        assert!(may_be_none, "{message}");
+    }
+}
+
+#[test]
+fn a_variable_without_a_value_is_empty() {
+    let text = "variables:\n  PREFIX:\na: {image: '${PREFIX}i$SUFFIX', script: x, variables: {SUFFIX: }}\n";
+    assert_eq!(image(text, &[]).name.as_deref(), Some("i"));
+    let (message, _) = failure("a: {image: i, script: x, services: [{name: s, variables: {A: }}]}\n");
+    assert!(message.contains("variable `A` must be a text or a number"), "{message}");
+}
+
+#[test]
+fn what_is_behind_docker_auth_config_may_be_unknown() {
+    let unknown = |text: &str, extra: &[Variable]| uses(text, "", extra).unknown_in_config;
+    let text = "variables: {REG: r, DOCKER_AUTH_CONFIG: '{\"auths\":{\"$REG\":{\"auth\":\"$SECRET\"}}}'}\n\
+                a: {image: i, script: x}\n";
+    assert_eq!(unknown(text, &[]), ["SECRET"]);
+    assert_eq!(unknown(text, &[Variable::new("SECRET", "s")]), [""; 0]);
+    assert_eq!(unknown("a: {image: i, script: x}\n", &[]), [""; 0]);
+    let by_secrets = "a: {image: i, script: x, secrets: {DOCKER_AUTH_CONFIG: {vault: a/b/c@d}}}\n";
+    assert_eq!(unknown(by_secrets, &[]), ["DOCKER_AUTH_CONFIG"]);
+}
+
+#[test]
+fn an_image_may_be_named_after_the_commit() {
+    let is_of_commit = |name: &str| {
+        let text = format!(
+            "variables: {{APP: 'r.example/a:$CI_COMMIT_SHORT_SHA'}}\na: {{image: {name}, script: x}}\n"
+        );
+        image(&text, &[]).is_of_commit
+    };
+    assert!(is_of_commit("$APP") && is_of_commit("r.example/a:$CI_COMMIT_REF_SLUG"));
+    assert!(!is_of_commit("r.example/a:1"));
+}
+
+#[test]
+fn pull_policies_decide_whether_a_registry_is_asked() {
+    let never = |image: &str, config: &str| {
+        let text = format!("a: {{image: {{name: i, {image}}}, script: x}}\n");
+        uses(&text, config, &[]).image.expect("an image").is_never_pulled
+    };
+    let allowed = "[runners.docker]\nallowed_pull_policies = ['always', 'never']\n";
+    assert!(never("pull_policy: never", allowed));
+    assert!(!never("pull_policy: [never, always]", allowed));
+    assert!(!never("", allowed));
+    assert!(never("", "[runners.docker]\npull_policy = 'never'\n"));
+
+    let pipeline =
+        Pipeline::parse("a: {image: {name: i, pull_policy: never}, script: x}\n").expect("a pipeline");
+    let config = ConfigToml::parse("[[runners]]\n[runners.docker]\n").expect("a configuration");
+    let request = UsesRequest {
+        pipeline: &pipeline,
+        runner: config.runners.first(),
+        predefined: &Predefined::default(),
+        extra_variables: &[],
+    };
+    let failed = image_uses(&request).failed.pop().expect("a job that the runner refuses");
+    let message = "the runner does not allow pull policy `never` of image `i`";
+    assert_eq!((failed.error.to_string().as_str(), failed.error.may_be_none()), (message, false));
+    assert!(failed.error.hint().expect("a hint").contains("`allowed_pull_policies`"));
+}

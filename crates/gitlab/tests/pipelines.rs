@@ -189,6 +189,13 @@ fn a_header_with_inputs_is_passed_over_with_a_warning() {
 }
 
 #[test]
+fn a_job_may_be_called_spec() {
+    let pipeline = pipeline("lint: {image: alpine, script: x}\nspec: {image: 'ruby:3', script: rspec}\n");
+    assert_eq!(pipeline.job_names(), ["lint", "spec"]);
+    assert_eq!(pipeline.warnings(), []);
+}
+
+#[test]
 fn an_unknown_job_is_answered_with_the_jobs_that_exist() {
     let error = pipeline(SERVICES).job("lints").unwrap_err();
     assert_eq!(error.to_string(), "no job is called `lints`");

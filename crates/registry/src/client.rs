@@ -153,11 +153,12 @@ impl Lookup<'_> {
         let reference = facts.digest.clone().unwrap_or_else(|| self.target.reference.clone());
         let top = self.manifest(&reference).await?;
         facts.platforms = top.platforms();
-        let image = match top.manifest_for(platform).map(str::to_owned) {
-            Some(digest) => self.manifest(&digest).await?,
-            None => top,
+        let of_index = top.manifest_for(platform).map(|(digest, is_for)| (digest.to_owned(), is_for));
+        let (image, is_for_platform) = match of_index {
+            Some((digest, is_for)) => (self.manifest(&digest).await?, is_for),
+            None => (top, true),
         };
-        facts.size = image.size();
+        facts.size = image.size().filter(|_| is_for_platform);
         let Some(config) = image.config.filter(|config| manifest::is_digest(&config.digest)) else {
             return Ok(());
         };

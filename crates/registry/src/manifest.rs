@@ -79,14 +79,17 @@ impl Manifest {
         self.manifests.iter().filter_map(|manifest| manifest.platform.as_ref()?.name()).collect()
     }
 
-    /// The manifest of an index that is for `platform`, else its first.
-    pub(crate) fn manifest_for(&self, platform: &str) -> Option<&str> {
+    /// The manifest of an index that is for `platform`, else its first; and whether it is for that platform, as one
+    /// that names none may be.
+    pub(crate) fn manifest_for(&self, platform: &str) -> Option<(&str, bool)> {
+        let name = |manifest: &Descriptor| manifest.platform.as_ref().and_then(Platform::name);
         let is_for = |manifest: &&Descriptor| {
-            let name = manifest.platform.as_ref().and_then(Platform::name).unwrap_or_default();
+            let name = name(manifest).unwrap_or_default();
             name == platform || name.starts_with(&format!("{platform}/"))
         };
-        let found = self.manifests.iter().find(is_for).or(self.manifests.first());
-        found.map(|manifest| manifest.digest.as_str())
+        let found = self.manifests.iter().find(is_for).map(|manifest| (manifest.digest.as_str(), true));
+        let first = || self.manifests.first().map(|first| (first.digest.as_str(), name(first).is_none()));
+        found.or_else(first)
     }
 
     /// The bytes of an image's layers and settings; none for an index.
@@ -121,8 +124,8 @@ mod tests {
         ]});
         let index = Manifest::read(text.to_string().as_bytes()).unwrap();
         assert_eq!(index.platforms(), ["linux/amd64", "linux/arm64/v8"]);
-        assert_eq!(index.manifest_for("linux/arm64"), Some("sha256:b"));
-        assert_eq!(index.manifest_for("windows/amd64"), Some("sha256:a"));
+        assert_eq!(index.manifest_for("linux/arm64"), Some(("sha256:b", true)));
+        assert_eq!(index.manifest_for("windows/amd64"), Some(("sha256:a", false)));
         assert_eq!(index.size(), None);
     }
 

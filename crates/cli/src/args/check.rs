@@ -43,9 +43,10 @@ pub struct CheckArgs {
     /// Let ecru answer as `docker-credential-ecr-login` where PATH has none, which no runner does
     #[arg(long)]
     pub stand_in: bool,
-    /// The platform for which sizes are told
-    #[arg(long, value_name = "OS/ARCH", default_value = "linux/amd64")]
-    pub platform: String,
+    /// The platform that jobs run on: sizes are told for it, and an image that is not for it fails (sizes for
+    /// linux/amd64, if not given)
+    #[arg(long, value_name = "OS/ARCH")]
+    pub platform: Option<String>,
     /// Read files only: choose no credentials, run no helper and ask no registry
     #[arg(long)]
     pub offline: bool,

@@ -96,6 +96,10 @@ impl Stage {
     }
 
     pub(crate) async fn push(&self, repository: &str, tag: &str) {
+        self.push_for(repository, tag, "amd64").await;
+    }
+
+    pub(crate) async fn push_for(&self, repository: &str, tag: &str, architecture: &str) {
         self.emulator
             .create_repository(AccountId::default(), &Region::default(), repository)
             .expect("a repository");
@@ -109,12 +113,12 @@ impl Stage {
         });
         let reference: Reference =
             format!("{}/{repository}:{tag}", self.registry).parse().expect("a reference");
-        let settings = r#"{"os":"linux","architecture":"arm64"}"#;
+        let settings = format!(r#"{{"os":"linux","architecture":"{architecture}"}}"#);
         client
             .push(
                 &reference,
                 &[ImageLayer::oci_v1(b"layer".to_vec(), None)],
-                Config::oci_v1(settings.to_owned(), None),
+                Config::oci_v1(settings, None),
                 &RegistryAuth::Basic("AWS".to_owned(), self.password()),
                 None,
             )

@@ -204,6 +204,12 @@ pub enum CiProblem {
         /// The form that it must have.
         expected: &'static str,
     },
+    /// A value is an input, `$[[ inputs.… ]]`, which GitLab replaces.
+    #[error("{subject} is made from `$[[ inputs ]]`, which are not evaluated")]
+    Input {
+        /// What has the value.
+        subject: String,
+    },
     /// A keyword is not known where it stands.
     #[error("{subject} has no keyword `{keyword}`; it has {known}")]
     UnknownKeyword {
@@ -219,6 +225,8 @@ pub enum CiProblem {
     NoScript {
         /// The job.
         job: String,
+        /// The pipeline includes other files, which were not read.
+        has_include: bool,
     },
     /// A command is not a text.
     #[error("a command in `{keyword}` must be a text, not {found}")]
@@ -284,7 +292,23 @@ impl CiError {
     }
 
     pub(super) fn form(node: &Node, subject: impl Into<String>, expected: &'static str) -> Self {
-        Self::new(node.position, CiProblem::Form { subject: subject.into(), expected })
+        let subject = subject.into();
+        let problem = match node.as_text().is_some_and(has_input) {
+            true => CiProblem::Input { subject },
+            false => CiProblem::Form { subject, expected },
+        };
+        Self::new(node.position, problem)
+    }
+
+    /// Whether GitLab may see no problem here: it knows the inputs, and reads what is included from elsewhere.
+    pub fn may_be_none(&self) -> bool {
+        match &self.problem {
+            CiProblem::Input { .. } => true,
+            CiProblem::NoScript { has_include, .. } => *has_include,
+            CiProblem::ReferenceNotFound { path, has_include } => *has_include || has_input(path),
+            CiProblem::ExtendsUnknown { base, has_include, .. } => *has_include || has_input(base),
+            _ => false,
+        }
     }
 
     /// What a person can do about it.
@@ -297,11 +321,17 @@ impl CiError {
             }
             CiProblem::Command { .. } => Some("put quotes around it".into()),
             CiProblem::ReferenceNotFound { has_include: true, .. }
+            | CiProblem::NoScript { has_include: true, .. }
             | CiProblem::ExtendsUnknown { has_include: true, .. } => Some(of_include.into()),
             CiProblem::NoScript { .. } => Some("add `script:` with at least one command".into()),
             _ => None,
         }
     }
+}
+
+/// Whether a text has a place for an input (GitLab, "CI/CD inputs"), which stays as it is here.
+pub(crate) fn has_input(text: &str) -> bool {
+    text.contains("$[[")
 }
 
 /// The first of `names` for a message.

@@ -55,7 +55,7 @@ fn service(node: &Node) -> Result<Service, CiError> {
     let command =
         node.member("command").map(|command| read::texts(command, "`command` of a service")).transpose()?;
     let variables = match node.member("variables") {
-        Some(variables) => read::variables(variables, "`variables` of a service")?,
+        Some(variables) => read::variables_of_service(variables, "`variables` of a service")?,
         None => Vec::new(),
     };
     Ok(Service { image, alias, command, variables })

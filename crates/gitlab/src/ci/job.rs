@@ -40,6 +40,8 @@ pub struct Job {
     pub parallel: Parallel,
     /// The names of the variables in which GitLab gives it ID tokens.
     pub id_tokens: Vec<String>,
+    /// The names of the variables that GitLab takes from an external store of secrets.
+    pub secrets: Vec<String>,
     /// The names of variables that `rules`, which are not evaluated, may give other values than `variables` has: those
     /// of the job's own rules, and those of the workflow's where the job inherits the name and does not set it itself.
     pub variables_of_rules: Vec<String>,
@@ -78,7 +80,13 @@ pub(super) fn read_job(name: &str, node: &Node, referrer: &mut Referrer<'_>) -> 
     let script = match node.member("script") {
         Some(script) => read::commands(script, "script")?,
         None if steps.is_some() => Vec::new(),
-        None => return Err(CiError::new(node.position, CiProblem::NoScript { job: name.to_owned() }).into()),
+        None => {
+            return Err(CiError::new(
+                node.position,
+                CiProblem::NoScript { job: name.to_owned(), has_include: referrer.has_include() },
+            )
+            .into());
+        }
     };
     let parallel =
         node.member("parallel").map(|node| matrix::parallel(node)).transpose()?.unwrap_or_default();
@@ -95,6 +103,7 @@ pub(super) fn read_job(name: &str, node: &Node, referrer: &mut Referrer<'_>) -> 
         after_script: commands("after_script")?,
         variables_of_rules: variables_of_rules(node, &parallel, referrer)?,
         parallel,
+        secrets: node.member("secrets").map_or_else(Vec::new, |node| keys_of(node)),
         id_tokens: value(ID_TOKENS).map_or_else(Vec::new, |node| keys_of(node)),
         position: node.position,
         warnings: warnings(name, node),

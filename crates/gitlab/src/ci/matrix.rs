@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::error::{CiError, CiProblem};
+use super::error::{CiError, CiProblem, has_input};
 use super::read;
 use crate::variables::Variable;
 use crate::yaml::{Content, Node, Plain};
@@ -75,6 +75,10 @@ impl Parallel {
 pub(super) fn parallel(node: &Node) -> Result<Parallel, CiError> {
     let expected = "a number from 1 to 200, or a mapping with `matrix`";
     let wrong = || CiError::form(node, "`parallel`", expected);
+    // How many jobs it makes changes nothing of what they use.
+    if node.as_text().is_some_and(has_input) {
+        return Ok(Parallel::Once);
+    }
     if let Some(Plain::Number(number)) = node.as_plain() {
         let times = number.parse().ok().filter(|times| (1..=MAX_INSTANCES).contains(times));
         return times.map(Parallel::Times).ok_or_else(wrong);

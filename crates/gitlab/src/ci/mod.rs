@@ -16,6 +16,7 @@ mod refer;
 mod warning;
 mod whole;
 
+pub(crate) use error::has_input;
 pub use error::{CiError, CiProblem, IncludeProblem, JobError, PipelineError};
 pub use image::{Image, Service};
 pub use include::{FileProblem, MAX_INCLUDE_DEPTH, MAX_INCLUDES, ProjectFiles};
@@ -42,10 +43,9 @@ const MAX_COPIES_OF_ALL_JOBS: usize = 16 * merge::MAX_COPIES;
 const SERVICE_WEIGHT: usize = 16;
 
 /// Top-level keywords, which are not jobs.
-const KEYWORDS: [&str; 12] = [
+const KEYWORDS: [&str; 11] = [
     "default",
     "include",
-    "spec",
     "stages",
     "types",
     "variables",
@@ -184,6 +184,9 @@ impl Pipeline {
 
     fn unknown_stage(&self, job: &Job, node: &Node) -> Option<CiWarning> {
         let stages = self.stages.as_ref().filter(|stages| !stages.contains(&job.stage))?;
+        if has_input(&job.stage) {
+            return None;
+        }
         let position = node.member("stage").map_or(node.position, |stage| stage.position);
         let (stage, job, available) = (job.stage.clone(), job.name.clone(), error::listed(stages));
         Some(CiWarning { position, kind: CiWarningKind::UnknownStage { stage, job, available } })

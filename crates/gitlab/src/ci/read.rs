@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::error::{CiError, CiProblem};
+use super::error::{CiError, CiProblem, has_input};
 use crate::pull_policy::PullPolicy;
 use crate::variables::Variable;
 use crate::yaml::{Content, Mapping, Node, Plain};
@@ -79,6 +79,8 @@ pub(super) fn pull_policies(node: &Node, subject: &str) -> Result<Vec<PullPolicy
     let names = names(node, subject)?;
     names
         .into_iter()
+        // A policy that is not known is as good as none.
+        .filter(|name| !has_input(name))
         .map(|name| {
             PullPolicy::from_str(name).map_err(|_| {
                 CiError::form(node, subject, "`always`, `if-not-present`, `never` or a list of them")
@@ -122,6 +124,17 @@ fn collect_commands(
     }
 }
 
+/// The variables of a service. Elsewhere a variable without a value is an empty one, and GitLab refuses it here
+/// (`lib/gitlab/ci/config/entry/service.rb`).
+pub(super) fn variables_of_service(node: &Node, subject: &str) -> Result<Vec<Variable>, CiError> {
+    let members = mapping(node, subject, "a mapping of names and values")?;
+    let empty = members.iter().find(|(_, member)| member.value.is_null());
+    if let Some((key, member)) = empty {
+        return Err(CiError::form(&member.value, format!("variable `{key}`"), "a text or a number"));
+    }
+    variables(node, subject)
+}
+
 /// The entries of a `variables` mapping, in their order.
 pub(super) fn variables(node: &Node, subject: &str) -> Result<Vec<Variable>, CiError> {
     let mapping = mapping(node, subject, "a mapping of names and values")?;
@@ -133,7 +146,8 @@ fn variable(key: &str, node: &Arc<Node>) -> Result<Variable, CiError> {
     if key.is_empty() || key.contains('=') {
         return Err(CiError::form(node, subject, "named without `=`"));
     }
-    if let Some(value) = scalar(node) {
+    // GitLab takes nothing for an empty value (`lib/gitlab/config/entry/composable_hash.rb`).
+    if let Some(value) = node.is_null().then(String::new).or_else(|| scalar(node)) {
         return Ok(Variable::new(key, value));
     }
     let expected = "a text, a number, `true`, `false`, or a mapping with `value`";

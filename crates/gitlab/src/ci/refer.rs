@@ -33,6 +33,11 @@ impl<'a> Referrer<'a> {
         }
     }
 
+    /// Whether something is included that was not read.
+    pub(super) fn has_include(&self) -> bool {
+        self.has_include
+    }
+
     /// How many members were copied so far.
     pub(super) fn copies(&self) -> usize {
         self.extender.copies()

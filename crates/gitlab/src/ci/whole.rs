@@ -2,6 +2,7 @@
 
 use indexmap::IndexSet;
 
+use super::error::has_input;
 use super::is_job_name;
 use super::job::WITH_DEFAULT;
 use super::read;
@@ -55,5 +56,8 @@ pub(super) fn stages(top_level: &Mapping, is_incomplete: bool) -> Option<IndexSe
         None if is_incomplete => return None,
         None => DEFAULT_STAGES.map(str::to_owned).into(),
     };
+    if named.iter().any(|stage| has_input(stage)) {
+        return None;
+    }
     Some([FIRST_STAGE.to_owned()].into_iter().chain(named).chain([LAST_STAGE.to_owned()]).collect())
 }

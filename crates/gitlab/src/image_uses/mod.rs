@@ -7,9 +7,10 @@ use secrecy::SecretString;
 
 use crate::ci::{CiWarning, Instance, Job, JobError, Pipeline, Service};
 use crate::config_toml::{Puller, RunnerConfig};
-use crate::plan::images::service_of_config;
+use crate::plan::images::{named_image, service_of_config};
 use crate::position::Position;
 use crate::predefined::Predefined;
+use crate::pull_policy::ForbiddenPullPolicies;
 use crate::service_names::{self, AssignedNames, ServiceName};
 use crate::variables::{DOCKER_AUTH_CONFIG, ExpansionError, Variable};
 use scope::Scope;
@@ -51,6 +52,8 @@ pub struct JobUses {
     pub services: Vec<ServiceUse>,
     /// The value of DOCKER_AUTH_CONFIG, by which the runner pulls.
     pub docker_auth_config: Option<SecretString>,
+    /// The variables behind that value that are not known here; DOCKER_AUTH_CONFIG itself, if `secrets` gives it.
+    pub unknown_in_config: Vec<String>,
     /// What is not followed and may change what it uses, and what GitLab refuses.
     pub warnings: Vec<CiWarning>,
 }
@@ -66,6 +69,12 @@ pub struct ImageUse {
     pub unresolved: Vec<String>,
     /// The variables to which `rules` may give other values.
     pub may_differ: Vec<String>,
+    /// Whether it is named after the commit, as an image that the pipeline builds itself is.
+    pub is_of_commit: bool,
+    /// The platform that `docker:platform` names, as far as its variables are known.
+    pub platform: Option<String>,
+    /// Whether the runner only takes it if the engine has it: every pull policy that applies is `never`.
+    pub is_never_pulled: bool,
     /// What stands in braces and can be no variable, such as `A:-x`: GitLab has no default values, and the runner puts
     /// nothing in its place.
     pub without_meaning: Vec<String>,
@@ -96,6 +105,9 @@ pub enum UsesError {
     /// Variables cannot be expanded.
     #[error(transparent)]
     Expansion(#[from] ExpansionError),
+    /// The runner's settings allow none of the pull policies that an image asks for.
+    #[error(transparent)]
+    PullPolicy(#[from] ForbiddenPullPolicies),
     /// The image of a service cannot be read.
     #[error("invalid service image name `{image}`: {source}")]
     ServiceName {
@@ -115,10 +127,16 @@ impl UsesError {
         }
     }
 
+    /// Whether GitLab may see no problem here, because it knows more of the pipeline.
+    pub fn may_be_none(&self) -> bool {
+        matches!(self, Self::Job(JobError::Invalid(error)) if error.may_be_none())
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Job(error) => error.hint(),
+            Self::PullPolicy(error) => Some(error.hint()),
             Self::ServiceName { source, .. } => source.hint(),
             Self::Expansion(_) | Self::TooMuch => None,
         }
@@ -176,21 +194,19 @@ pub fn image_uses(request: &UsesRequest<'_>) -> Uses {
 fn job_uses(request: &UsesRequest<'_>, job: &Job, instance: &Instance) -> Result<JobUses, UsesError> {
     let without_settings = RunnerConfig::default();
     let runner = request.runner.unwrap_or(&without_settings);
-    let image = job.image.as_ref().map(|image| image.name.as_str()).or(runner.default_image());
-    let scope = Scope::new(
-        job,
-        instance,
-        image.unwrap_or_default(),
-        runner,
-        request.predefined,
-        request.extra_variables,
-    )?;
+    let of_runner = || runner.default_image().map(named_image);
+    let image = job.image.clone().or_else(of_runner);
+    let scope = Scope::new(job, instance, image.as_ref().map_or("", |image| &image.name), request)?;
     Ok(JobUses {
         name: instance.name.clone(),
         position: job.position,
-        image: image.map(|image| scope.image(image)).transpose()?,
+        image: image.map(|image| scope.image(&image)).transpose()?,
         services: services(job, runner, &scope)?,
         docker_auth_config: scope.value(DOCKER_AUTH_CONFIG).map(Into::into),
+        unknown_in_config: match job.secrets.iter().any(|name| name == DOCKER_AUTH_CONFIG) {
+            true => vec![DOCKER_AUTH_CONFIG.to_owned()],
+            false => scope.unknown_behind(DOCKER_AUTH_CONFIG),
+        },
         warnings: job
             .warnings
             .iter()
@@ -234,7 +250,7 @@ struct Wanted {
 
 impl Wanted {
     fn of(service: &Service, scope: &Scope<'_>) -> Result<Self, UsesError> {
-        let mut image = scope.image(&service.image.name)?;
+        let mut image = scope.image(&service.image)?;
         let implicit = match &image.name {
             Some(name) => {
                 let ServiceName { pulled_image, implicit_aliases, .. } =

@@ -2,14 +2,19 @@
 
 use std::collections::HashSet;
 
-use super::ImageUse;
-use crate::ci::{Instance, Job};
-use crate::config_toml::RunnerConfig;
-use crate::predefined::{self, JobFacts, Predefined};
+use super::{ImageUse, UsesError, UsesRequest};
+use crate::ci::{Image, Instance, Job, has_input};
+use crate::config_toml::Puller;
+use crate::predefined::{self, JobFacts};
+use crate::pull_policy::{PullPolicies, PullPolicy};
 use crate::variables::{self, ExpansionError, LastValues, Variable};
+
+/// The names of the variables that tell the commit begin with it (GitLab, "Predefined CI/CD variables reference").
+const OF_COMMIT: &str = "CI_COMMIT_";
 
 /// The variables of one job: as they are defined, and as the runner would have them.
 pub(super) struct Scope<'a> {
+    policies: PullPolicies,
     defined: Vec<Variable>,
     expanded: Vec<Variable>,
     of_rules: &'a [String],
@@ -24,6 +29,8 @@ pub(super) struct Dependencies {
     pub(super) unresolved: Vec<String>,
     /// Those that rules may define otherwise.
     may_differ: Vec<String>,
+    /// Whether one of them tells the commit.
+    is_of_commit: bool,
     /// What stands in braces and can be no name, such as `A:-x`.
     without_meaning: Vec<String>,
 }
@@ -33,32 +40,61 @@ impl<'a> Scope<'a> {
         job: &'a Job,
         instance: &Instance,
         image: &str,
-        runner: &RunnerConfig,
-        predefined: &Predefined,
-        extra: &'a [Variable],
+        request: &UsesRequest<'a>,
     ) -> Result<Self, ExpansionError> {
+        let environment = request.runner.map_or(&[][..], |runner| &runner.environment);
+        let extra = request.extra_variables;
         let facts = JobFacts { name: &instance.name, stage: &job.stage, image };
-        let mut of_gitlab = predefined.variables(facts);
+        let mut of_gitlab = request.predefined.variables(facts);
         of_gitlab.retain(|variable| !predefined::is_stand_in(&variable.key));
         of_gitlab.extend(job.variables.iter().chain(&instance.variables).chain(extra).cloned());
-        let mut expanded = runner.environment.clone();
+        let mut expanded = environment.to_vec();
         expanded.extend(variables::expand_between(&of_gitlab)?);
         let expanded = variables::expand_all(&expanded)?;
-        let defined = runner.environment.iter().cloned().chain(of_gitlab).collect();
-        Ok(Self { defined, expanded, of_rules: &job.variables_of_rules, above_rules: extra })
+        let defined = environment.iter().cloned().chain(of_gitlab).collect();
+        // Those of pods are in settings of their own.
+        let runner = request.runner.filter(|runner| runner.puller() == Puller::DockerEngine);
+        let policies = PullPolicies::of(runner);
+        Ok(Self { policies, defined, expanded, of_rules: &job.variables_of_rules, above_rules: extra })
     }
 
     pub(super) fn value(&self, key: &str) -> Option<&str> {
         variables::last_value(&self.expanded, key)
     }
 
-    pub(super) fn image(&self, written: &str) -> Result<ImageUse, ExpansionError> {
-        let Dependencies { unresolved, may_differ, without_meaning } = self.dependencies(written);
-        let name = match unresolved.is_empty() && !written.contains("$[[") {
+    pub(super) fn image(&self, image: &Image) -> Result<ImageUse, UsesError> {
+        let written = &image.name;
+        let Dependencies { unresolved, may_differ, without_meaning, is_of_commit } =
+            self.dependencies(written);
+        let name = match unresolved.is_empty() && !has_input(written) {
             true => Some(self.expand(written, "the name of an image")?),
             false => None,
         };
-        Ok(ImageUse { written: written.to_owned(), name, unresolved, may_differ, without_meaning })
+        let platform = image.platform.as_deref().filter(|platform| self.is_known(platform));
+        let platform = platform.map(|platform| self.expand(platform, "the platform of an image"));
+        let policies = self.policies.select(name.as_ref().unwrap_or(written), &image.pull_policies)?;
+        Ok(ImageUse {
+            written: written.clone(),
+            name,
+            unresolved,
+            may_differ,
+            is_of_commit,
+            platform: platform.transpose()?,
+            is_never_pulled: policies.iter().all(|policy| *policy == PullPolicy::Never),
+            without_meaning,
+        })
+    }
+
+    /// The variables behind the variable `key` that are not known; none if nobody defines it.
+    pub(super) fn unknown_behind(&self, key: &str) -> Vec<String> {
+        match self.value(key) {
+            Some(_) => self.dependencies(&format!("${key}")).unresolved,
+            None => Vec::new(),
+        }
+    }
+
+    fn is_known(&self, text: &str) -> bool {
+        self.dependencies(text).unresolved.is_empty() && !has_input(text)
     }
 
     pub(super) fn expand(&self, text: &str, subject: &str) -> Result<String, ExpansionError> {
@@ -76,6 +112,7 @@ impl<'a> Scope<'a> {
             if !seen.insert(name) {
                 continue;
             }
+            found.is_of_commit |= name.starts_with(OF_COMMIT);
             let is_above_rules = self.above_rules.iter().any(|variable| variable.key == name);
             if !is_above_rules && self.of_rules.iter().any(|of_rules| of_rules == name) {
                 found.may_differ.push(name.to_owned());

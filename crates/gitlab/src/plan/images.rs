@@ -3,7 +3,7 @@
 use super::{MAX_SERVICES, PlanError, PlannedImage, PlannedService, each_name_once};
 use crate::ci::{Image, Job, Service};
 use crate::config_toml::{RunnerConfig, ServiceConfig};
-use crate::pull_policy::PullPolicy;
+use crate::pull_policy::PullPolicies;
 use crate::service_names::{self, AssignedNames, ServiceName};
 use crate::variables::{self, ExpansionError, LastValues, Variable};
 
@@ -12,41 +12,6 @@ pub(super) struct Scope<'a> {
     values: LastValues<'a>,
     variables: &'a [Variable],
     policies: PullPolicies,
-}
-
-/// Which pull policies apply, and which are allowed (`common/config.go`, `GetAllowedPullPolicies`).
-struct PullPolicies {
-    default: Vec<PullPolicy>,
-    /// None without settings of a runner, which then restrict nothing.
-    allowed: Option<Vec<PullPolicy>>,
-}
-
-impl PullPolicies {
-    fn of(runner: Option<&RunnerConfig>) -> Self {
-        let Some(RunnerConfig { docker, .. }) = runner else {
-            return Self { default: vec![PullPolicy::Always], allowed: None };
-        };
-        let or = |policies: &[PullPolicy], otherwise: &[PullPolicy]| {
-            if policies.is_empty() { otherwise.to_vec() } else { policies.to_vec() }
-        };
-        let default = or(&docker.pull_policies, &[PullPolicy::Always]);
-        Self { allowed: Some(or(&docker.allowed_pull_policies, &default)), default }
-    }
-
-    fn select(&self, image: &str, asked: &[PullPolicy]) -> Result<Vec<PullPolicy>, PlanError> {
-        let wanted = if asked.is_empty() { &self.default } else { asked };
-        let Some(allowed) = &self.allowed else { return Ok(wanted.to_vec()) };
-        let selected: Vec<PullPolicy> =
-            wanted.iter().filter(|policy| allowed.contains(policy)).copied().collect();
-        if selected.is_empty() {
-            return Err(PlanError::PullPolicy {
-                image: image.to_owned(),
-                wanted: wanted.to_vec(),
-                allowed: allowed.clone(),
-            });
-        }
-        Ok(selected)
-    }
 }
 
 impl<'a> Scope<'a> {

@@ -10,7 +10,7 @@ use crate::ci::{CiWarning, ID_TOKENS, Image, Job, JobError, Pipeline};
 use crate::config_toml::RunnerConfig;
 use crate::position::FileNumber;
 use crate::predefined::{JobFacts, Predefined};
-use crate::pull_policy::PullPolicy;
+use crate::pull_policy::{ForbiddenPullPolicies, PullPolicy};
 use crate::script;
 use crate::variables::{self, DOCKER_AUTH_CONFIG, ExpansionError, Variable};
 use images::Scope;
@@ -125,15 +125,8 @@ pub enum PlanError {
         source: ReferenceError,
     },
     /// The runner's settings allow none of the pull policies that an image asks for.
-    #[error("the runner does not allow pull policy {} of image `{image}`", listed(.wanted))]
-    PullPolicy {
-        /// The image, variables expanded.
-        image: String,
-        /// What is asked for.
-        wanted: Vec<PullPolicy>,
-        /// What is allowed.
-        allowed: Vec<PullPolicy>,
-    },
+    #[error(transparent)]
+    PullPolicy(#[from] ForbiddenPullPolicies),
     /// Variables cannot be expanded.
     #[error(transparent)]
     Expansion(#[from] ExpansionError),
@@ -149,17 +142,10 @@ impl PlanError {
             }
             Self::EmptyImage { .. } => Some("define the variables that it uses".into()),
             Self::ServiceName { source, .. } => source.hint(),
-            Self::PullPolicy { allowed, .. } => Some(format!(
-                "use {}, or add the policy to `allowed_pull_policies` in `[runners.docker]`",
-                listed(allowed)
-            )),
+            Self::PullPolicy(error) => Some(error.hint()),
             Self::Expansion(_) | Self::TooManyServices { .. } => None,
         }
     }
-}
-
-fn listed(policies: &[PullPolicy]) -> String {
-    policies.iter().map(|policy| format!("`{policy}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Makes a plan.

@@ -6,7 +6,7 @@ use ecru_ecr::config::Config;
 use ecru_gitlab::ci::{CiWarningKind, Pipeline};
 use ecru_gitlab::image_uses::{ImageUse, JobUses, ServiceUse, Uses};
 use ecru_gitlab::position::Position;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::places::Places;
 use super::report::{
@@ -21,6 +21,7 @@ pub(super) fn report(pipeline: &Pipeline, places: &Places, uses: Uses, config: &
         config,
         report: Report { jobs: uses.jobs.len() + uses.failed.len(), ..Report::default() },
         images: HashMap::new(),
+        configs: Vec::new(),
         unresolved: HashMap::new(),
         told: HashSet::new(),
     };
@@ -28,7 +29,14 @@ pub(super) fn report(pipeline: &Pipeline, places: &Places, uses: Uses, config: &
         collector.warn(warning.position, None, "pipeline", warning.kind.to_string(), None);
     }
     for failed in uses.failed {
-        let place = collector.place(failed.error.position().unwrap_or(Position::START));
+        let position = failed.error.position().unwrap_or(Position::START);
+        if failed.error.may_be_none() {
+            let message = format!("is not checked: {}", failed.error);
+            let hint = "give what GitLab merges to --merged".to_owned();
+            collector.warn(position, Some(&failed.name), "not_followed", message, Some(hint));
+            continue;
+        }
+        let place = collector.place(position);
         collector.report.failed_jobs.push(Finding {
             place,
             job: Some(failed.name),
@@ -43,13 +51,18 @@ pub(super) fn report(pipeline: &Pipeline, places: &Places, uses: Uses, config: &
     collector.report
 }
 
+/// What makes two uses of an image two images: its name, its platform, and the number of the DOCKER_AUTH_CONFIG.
+type ImageKey = (String, Option<String>, usize);
+
 struct Collector<'a> {
     pipeline: &'a Pipeline,
     places: &'a Places,
     config: &'a Config,
     report: Report,
     /// Where each image with its credentials stands in the report.
-    images: HashMap<(String, Option<String>), usize>,
+    images: HashMap<ImageKey, usize>,
+    /// The different DOCKER_AUTH_CONFIGs.
+    configs: Vec<Option<SecretString>>,
     /// The same for images whose names are not known, with their variables.
     unresolved: HashMap<(String, Vec<String>), usize>,
     /// The warnings so far.
@@ -95,7 +108,9 @@ impl Collector<'_> {
             ),
         }
         for service in &job.services {
-            self.add_image(job, &service.image, Role::Service { names: known_names(service) });
+            if !is_never_started(service) {
+                self.add_image(job, &service.image, Role::Service { names: known_names(service) });
+            }
             self.check_names(job, service);
         }
     }
@@ -128,17 +143,32 @@ impl Collector<'_> {
             );
         }
         let Some(name) = &image.name else { return self.add_unresolved(image, user) };
-        let key = (name.clone(), job.docker_auth_config.as_ref().map(|it| it.expose_secret().to_owned()));
+        if image.is_never_pulled {
+            let message = format!("image `{name}` is not asked for: its pull policy is `never`");
+            return self.warn(job.position, Some(&job.name), "never_pulled", message, None);
+        }
+        let key = (name.clone(), image.platform.clone(), self.number_of_config(job));
         let index = *self.images.entry(key).or_insert_with(|| {
-            self.report.images.push(new_image(name, job.docker_auth_config.clone(), self.config));
+            self.report.images.push(new_image(name, image, job, self.config));
             self.report.images.len() - 1
         });
-        if let Some(image) = self.report.images.get_mut(index)
+        if let Some(known) = self.report.images.get_mut(index) {
+            known.is_of_commit |= image.is_of_commit;
             // A job's own uses of an image follow each other.
-            && image.used_by.last() != Some(&user)
-        {
-            image.used_by.push(user);
+            if known.used_by.last() != Some(&user) {
+                known.used_by.push(user);
+            }
         }
+    }
+
+    /// Which of the few DOCKER_AUTH_CONFIGs of the pipeline a job has. They are secrets, and no keys of a map.
+    fn number_of_config(&mut self, job: &JobUses) -> usize {
+        let text = job.docker_auth_config.as_ref().map(ExposeSecret::expose_secret);
+        let same = |known: &Option<SecretString>| known.as_ref().map(ExposeSecret::expose_secret) == text;
+        self.configs.iter().position(same).unwrap_or_else(|| {
+            self.configs.push(job.docker_auth_config.clone());
+            self.configs.len() - 1
+        })
     }
 
     fn add_unresolved(&mut self, image: &ImageUse, user: User) {
@@ -198,11 +228,15 @@ impl Collector<'_> {
     }
 }
 
-fn new_image(name: &str, docker_auth_config: Option<SecretString>, config: &Config) -> CheckedImage {
+fn new_image(name: &str, image: &ImageUse, job: &JobUses, config: &Config) -> CheckedImage {
     CheckedImage {
         name: name.to_owned(),
         used_by: Vec::new(),
-        docker_auth_config,
+        docker_auth_config: job.docker_auth_config.clone(),
+        unknown_in_config: job.unknown_in_config.clone(),
+        is_of_commit: false,
+        platform: image.platform.clone(),
+        lacking_platform: None,
         registry: registry_of(name, config),
         credentials: Credentials::default(),
         outcome: Outcome::NotAsked,
@@ -213,6 +247,11 @@ fn new_image(name: &str, docker_auth_config: Option<SecretString>, config: &Conf
 fn registry_of(image: &str, config: &Config) -> Option<ecru_ecr::registry::Registry> {
     let (host, _) = image.split_once('/')?;
     config.registry(host).ok()
+}
+
+/// Whether an earlier service has all of its names, so that the runner passes it over.
+fn is_never_started(service: &ServiceUse) -> bool {
+    service.names.names.is_empty() && !service.has_alias
 }
 
 /// The names of a service, without the text that stands for those of an image that is not known.

@@ -45,8 +45,8 @@ impl GitlabRegistries {
             let is_without = matches!(image.credentials, Credentials::None { .. });
             if is_refused && is_without && host(&image.name).is_some_and(|host| self.0.contains(&host)) {
                 image.outcome = Outcome::LeftOpen {
-                    reason: "GitLab's token of the job is used, which is not known here",
-                    hint: "--job-credentials FILE",
+                    reason: "GitLab's token of the job is used, which is not known here".to_owned(),
+                    hint: "--job-credentials FILE".to_owned(),
                 };
             }
         }

@@ -10,7 +10,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::gitlab_registries::GitlabRegistries;
-use super::report::{Credentials, Outcome, Report};
+use super::platforms;
+use super::report::{CheckedImage, Credentials, Outcome, Report};
 use crate::args::CheckArgs;
 use crate::error::CommandError;
 use crate::exit_code;
@@ -34,19 +35,21 @@ pub(super) async fn look_up(
     let mut questions = Questions::default();
     for (index, image) in report.images.iter_mut().enumerate() {
         match login(&image.credentials) {
-            Ok(Some(login)) => questions.add(&image.name, login, index),
+            Ok(Some(login)) => questions.add(image, login, index),
             Ok(None) => {}
             Err(error) => image.outcome = Outcome::Failed(error),
         }
     }
     let counter = screen.counter("asking registries", questions.all.len());
-    let (places, platform) = (Arc::new(Semaphore::new(AT_A_TIME)), Arc::<str>::from(args.platform.as_str()));
+    let usual = Arc::<str>::from(args.platform.as_deref().unwrap_or(platforms::USUAL));
+    let places = Arc::new(Semaphore::new(AT_A_TIME));
     let mut lookups = JoinSet::new();
     for question in questions.all {
-        let (client, places, platform) = (client.clone(), Arc::clone(&places), Arc::clone(&platform));
+        let (client, places, usual) = (client.clone(), Arc::clone(&places), Arc::clone(&usual));
         lookups.spawn(async move {
             let _place = places.acquire_owned().await;
-            let answer = client.image(&question.image, question.login.as_ref(), &platform).await;
+            let platform = question.platform.as_deref().unwrap_or(&usual);
+            let answer = client.image(&question.image, question.login.as_ref(), platform).await;
             (question.indices, answer)
         });
     }
@@ -80,25 +83,29 @@ struct Questions {
     of_image: HashMap<String, Vec<usize>>,
 }
 
-/// An image, what its registry is shown, and for which entries of the report.
+/// An image, its platform, what its registry is shown, and for which entries of the report.
 struct Question {
     image: String,
+    platform: Option<String>,
     login: Option<Login>,
     indices: Vec<usize>,
 }
 
 impl Questions {
     /// Adds an entry of the report to the question that is the same, or to a new one.
-    fn add(&mut self, image: &str, login: Option<Login>, index: usize) {
-        let of_image = self.of_image.entry(image.to_owned()).or_default();
+    fn add(&mut self, image: &CheckedImage, login: Option<Login>, index: usize) {
+        let of_image = self.of_image.entry(image.name.clone()).or_default();
         let same = of_image.iter().copied().find(|number| {
-            self.all.get(*number).is_some_and(|question| is_same(question.login.as_ref(), login.as_ref()))
+            self.all.get(*number).is_some_and(|question| {
+                question.platform == image.platform && is_same(question.login.as_ref(), login.as_ref())
+            })
         });
         match same.and_then(|number| self.all.get_mut(number)) {
             Some(question) => question.indices.push(index),
             None => {
                 of_image.push(self.all.len());
-                self.all.push(Question { image: image.to_owned(), login, indices: vec![index] });
+                let (image, platform) = (image.name.clone(), image.platform.clone());
+                self.all.push(Question { image, platform, login, indices: vec![index] });
             }
         }
     }

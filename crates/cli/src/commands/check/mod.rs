@@ -3,9 +3,11 @@
 mod credentials;
 mod distinct;
 mod gitlab_registries;
+mod left_open;
 mod lookups;
 mod output;
 mod places;
+mod platforms;
 mod report;
 
 use std::path::Path;
@@ -53,7 +55,11 @@ pub(super) async fn run(
         let work = async {
             credentials::choose(&mut report, args, &runner, outside, &screen).await?;
             let of_gitlab = GitlabRegistries::of(&variables, &runner);
-            lookups::look_up(&mut report, args, &runner, &of_gitlab, outside, &screen).await
+            lookups::look_up(&mut report, args, &runner, &of_gitlab, outside, &screen).await?;
+            left_open::leave_open(&mut report.images);
+            let platform = args.platform.as_deref();
+            platforms::compare(&mut report, platform.is_some(), platform.unwrap_or(platforms::USUAL));
+            Ok::<(), CommandError>(())
         };
         tokio::select! {
             result = work => result?,
@@ -104,7 +110,8 @@ fn survey(
     let project = described_project(Some(args.project.as_deref().unwrap_or(folder_of(file))));
     let uses = image_uses(&UsesRequest {
         pipeline,
-        runner: Some(runner),
+        // Without settings nothing is restricted by them.
+        runner: args.config.as_ref().map(|_| runner),
         predefined: &predefined(&project, runner),
         extra_variables: variables,
     });

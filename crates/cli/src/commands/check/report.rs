@@ -52,7 +52,7 @@ pub(super) struct User {
 pub(super) enum Role {
     /// What its script runs in.
     Image,
-    /// A service, reached by these names. Without any it is never started.
+    /// A service, reached by these names.
     Service { names: Vec<String> },
 }
 
@@ -62,6 +62,14 @@ pub(super) struct CheckedImage {
     pub(super) used_by: Vec<User>,
     /// The DOCKER_AUTH_CONFIG of the jobs that use it.
     pub(super) docker_auth_config: Option<SecretString>,
+    /// The variables behind that DOCKER_AUTH_CONFIG that are not known here.
+    pub(super) unknown_in_config: Vec<String>,
+    /// Whether it is named after the commit.
+    pub(super) is_of_commit: bool,
+    /// The platform that its jobs name.
+    pub(super) platform: Option<String>,
+    /// The platform that was asked for and that it is not for.
+    pub(super) lacking_platform: Option<String>,
     /// The registry of Amazon ECR that it is in, if it is in one.
     pub(super) registry: Option<Registry>,
     pub(super) credentials: Credentials,
@@ -108,7 +116,7 @@ pub(super) enum Outcome {
     /// It cannot be had.
     Failed(LookupError),
     /// Whether a job can have it is not to be told from here.
-    LeftOpen { reason: &'static str, hint: &'static str },
+    LeftOpen { reason: String, hint: String },
 }
 
 /// An image whose name is not known.
@@ -152,6 +160,14 @@ impl CheckedImage {
                 kind: "aborted",
                 message: format!("the runner does not pull: {message}"),
                 hints: hint.iter().cloned().collect(),
+                error: None,
+            });
+        }
+        if let (Some(platform), Outcome::Exists(facts)) = (&self.lacking_platform, &self.outcome) {
+            return Some(Problem {
+                kind: "platform_missing",
+                message: format!("it is not for {platform}, but for {}", facts.platforms.join(", ")),
+                hints: vec![format!("build it for {platform} too")],
                 error: None,
             });
         }

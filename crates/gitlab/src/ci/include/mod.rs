@@ -261,15 +261,17 @@ pub(super) fn top_level(
     warnings.extend(
         repeated.map(|(position, key)| CiWarning { position, kind: CiWarningKind::RepeatedKey { key } }),
     );
+    let is_followed = documents.roots.len() > 1;
     let mut roots = documents.roots.into_iter().filter(|root| !root.is_null());
     let first = roots.next().ok_or(PipelineError::Empty)?;
-    // A first document that holds `spec` is a header (GitLab, "CI/CD inputs").
-    let root = match first.key_position("spec") {
-        Some(position) => {
+    // A first document that holds `spec` is a header where another follows, else a job of that name
+    // (`lib/gitlab/ci/config/yaml/result.rb`).
+    let root = match (first.key_position("spec"), is_followed) {
+        (Some(position), true) => {
             warnings.push(CiWarning { position, kind: CiWarningKind::InputsNotRead });
             roots.next().ok_or(PipelineError::Empty)?
         }
-        None => first,
+        _ => first,
     };
     let top_level = root.as_mapping().ok_or(PipelineError::NotMapping { position: root.position })?;
     Ok(top_level.clone())

@@ -74,6 +74,10 @@ pub(super) mod tests {
             name: name.to_owned(),
             used_by: vec![user("build: [<a>]", Role::Image), user("test", service())],
             docker_auth_config: Some(format!("{{\"{PASSWORD}\":1}}").into()),
+            unknown_in_config: Vec::new(),
+            is_of_commit: false,
+            platform: None,
+            lacking_platform: None,
             registry: ecru_ecr::registry::Registry::parse("000000000000.dkr.ecr.us-east-1.amazonaws.com")
                 .ok(),
             credentials: chosen(),
@@ -111,7 +115,7 @@ pub(super) mod tests {
                     credentials: Credentials::None { obstacles: Vec::new(), hints: Vec::new() },
                     ..image(
                         "localhost:5000/team/app:1",
-                        Outcome::LeftOpen { reason: "nobody knows", hint: "--ask somebody" },
+                        Outcome::LeftOpen { reason: "nobody knows".into(), hint: "--ask somebody".into() },
                     )
                 },
             ],
