@@ -4,9 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::sync::Arc;
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
+use granit_parser::{ErrorKind, Event, Marker, Options, Parser, ScalarStyle, ScanError, Tag, options};
 
-use super::lookahead::Lookahead;
 use super::{
     Content, MAX_DEPTH, MAX_INPUT_BYTES, MAX_WEIGHT, Mapping, Member, NODE_WEIGHT, Node, Position, Scalar,
     YamlError, YamlProblem,
@@ -29,25 +28,46 @@ pub(crate) fn parse(text: &str, file: FileNumber) -> Result<Documents, YamlError
     if text.len() > MAX_INPUT_BYTES {
         return Err(YamlError::new(start, YamlProblem::TooLong { length: text.len() }));
     }
-    let mut builder = Builder { file, ..Builder::default() };
-    let position = |marker: &Marker| position(file, marker);
-    let lookahead = Lookahead::default();
-    let mut parser = Parser::new_from_iter(lookahead.guard(text));
-    let mut reached = start;
-    while let Some(event) = parser.next_event() {
-        if lookahead.is_exceeded() {
-            return Err(YamlError::new(reached, YamlProblem::TooLongCollection));
+    let mut builder = Builder::default();
+    let mut parser = Parser::new_from_str_with_options(text, parser_options());
+    let mut next = || parser.next_event().transpose().map_err(|error| syntax_error(file, &error));
+    while let Some((event, span)) = next()? {
+        let mut start = span.tag_start().unwrap_or(span.start);
+        if event.anchor_id().is_some() {
+            // An anchor is told after its node, though it may stand on a line above.
+            if let Some((_, anchor)) = next()? {
+                start = if anchor.start.index() < start.index() { anchor.start } else { start };
+            }
         }
-        lookahead.reset();
-        let (event, span) = event.map_err(|error| syntax_error(file, &error))?;
-        reached = position(&span.end);
-        builder.take(event, span)?;
+        let event = match event {
+            // What is not written is `~` to the parser, and nothing to libyaml.
+            Event::Scalar(_, style, anchor, tag) if span.start == span.end => {
+                Event::Scalar("".into(), style, anchor, tag)
+            }
+            event => event,
+        };
+        builder.take(event, position(file, &start))?;
     }
     Ok(Documents { weight: builder.spent, ..builder.documents })
 }
 
+/// Where an option lets the parser read as libyaml does, it is set. The limits of depth, one for brackets and one for
+/// indentation, end what is too deep before it takes memory; the builder counts both together.
+fn parser_options() -> Options {
+    options! {
+        block_scalar_eof_without_line_feed: true,
+        emit_anchor_events: true,
+        flow_nesting_limit: MAX_DEPTH,
+        block_nesting_limit: MAX_DEPTH,
+    }
+}
+
 fn syntax_error(file: FileNumber, error: &ScanError) -> YamlError {
-    YamlError::new(position(file, error.marker()), YamlProblem::Syntax(error.info().to_owned()))
+    let problem = match error.kind() {
+        ErrorKind::RecursionLimitExceeded => YamlProblem::TooDeep,
+        _ => YamlProblem::Syntax(error.info()),
+    };
+    YamlError::new(position(file, error.marker()), problem)
 }
 
 /// The parser counts lines from 1 and columns from 0.
@@ -57,7 +77,6 @@ fn position(file: FileNumber, marker: &Marker) -> Position {
 
 #[derive(Default)]
 struct Builder {
-    file: FileNumber,
     documents: Documents,
     /// The collections that are open, the innermost last.
     open: Vec<Open>,
@@ -127,8 +146,7 @@ impl OpenMapping {
 }
 
 impl Builder {
-    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), YamlError> {
-        let start = position(self.file, &span.start);
+    fn take(&mut self, event: Event<'_>, start: Position) -> Result<(), YamlError> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let is_plain = style == ScalarStyle::Plain && tag.is_none();
@@ -139,10 +157,10 @@ impl Builder {
                 self.spend(start, NODE_WEIGHT + scalar.text.len())?;
                 self.finish(start, local_tag(tag.as_deref()), Content::Scalar(scalar), anchor)
             }
-            Event::SequenceStart(anchor, tag) => {
+            Event::SequenceStart(_, anchor, tag) => {
                 self.begin(start, anchor, tag.as_deref(), Collection::Sequence(Vec::new()))
             }
-            Event::MappingStart(anchor, tag) => {
+            Event::MappingStart(_, anchor, tag) => {
                 self.begin(start, anchor, tag.as_deref(), Collection::Mapping(OpenMapping::default()))
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
@@ -154,7 +172,8 @@ impl Builder {
                 self.anchors.clear();
                 Ok(())
             }
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) => Ok(()),
+            // Where a stream or a document begins and ends; the rest is not asked for.
+            _ => Ok(()),
         }
     }
 
@@ -235,7 +254,7 @@ fn key_text(node: &Node, position: Position) -> Result<Arc<str>, YamlError> {
 
 /// Tags of YAML itself say what is known anyway; a plain scalar with one counts as a text.
 fn local_tag(tag: Option<&Tag>) -> Option<Box<str>> {
-    tag.filter(|tag| tag.handle == "!").map(|tag| tag.suffix.as_str().into())
+    tag.filter(|tag| tag.handle() == "!").map(|tag| tag.suffix().into())
 }
 
 #[cfg(test)]
@@ -314,6 +333,8 @@ mod tests {
             ("? [a]\n: b", "line 1, column 3: a key must be a single word or text"),
             ("a:\n  <<: b", "line 2, column 7: `<<` must be followed by a mapping"),
             ("a: \"\\0\"", "line 1, column 4: the text holds a NUL character"),
+            ("a: 'b\u{1b}'", "line 1, column 6: not valid YAML: unexpected character: `\\u{1b}'"),
+            ("a: [b", "line 1, column 4: not valid YAML: unclosed bracket '['"),
         ];
         for (text, expected) in cases {
             let message = problem(text).to_string();

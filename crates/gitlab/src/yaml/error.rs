@@ -31,9 +31,6 @@ pub enum YamlProblem {
     /// It weighs more than [`MAX_WEIGHT`] once aliases are followed.
     #[error("holds more than {MAX_WEIGHT} bytes once it is read and its aliases and references are followed")]
     TooLarge,
-    /// A collection in brackets, a comment or a text is so long that the parser would have to read too far ahead.
-    #[error("a collection in brackets or a text that begins here is too long to be read")]
-    TooLongCollection,
     /// An alias stands inside the node that it names.
     #[error("the alias stands inside the node that it refers to")]
     RecursiveAlias,
@@ -55,18 +52,15 @@ impl YamlError {
 
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
-        let text = match &self.problem {
-            YamlProblem::Syntax(text) => text,
-            YamlProblem::TooLongCollection => {
-                return Some("write it with indentation and dashes instead of brackets and commas".into());
-            }
-            _ => return None,
-        };
+        let YamlProblem::Syntax(text) = &self.problem else { return None };
         if text.contains("tab") {
             return Some("indent with spaces: YAML allows no tabs there".into());
         }
         if text.contains("mapping values are not allowed") || text.contains("':'") {
             return Some("put quotes around a text that contains `: `".into());
+        }
+        if text.contains("comments must be separated") {
+            return Some("put a space in front of the `#`".into());
         }
         if text.contains("unknown anchor") {
             return Some("define the anchor with `&name` above the place that uses `*name`".into());

@@ -5,9 +5,10 @@
 
 mod build;
 mod error;
-mod lookahead;
 mod node;
 mod scalar;
+#[cfg(test)]
+mod tests;
 
 use crate::position::Position;
 
