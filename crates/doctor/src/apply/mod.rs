@@ -3,6 +3,7 @@
 //! Each application has a folder of its own, readable by its owner only, with a copy of every file as it was and a
 //! record of what it became. The record is written first, so that a set-up that was cut off can be taken back too.
 
+mod file_record;
 mod place;
 mod record;
 mod replace;
@@ -10,11 +11,12 @@ mod replace;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use place::{NewFolders, Place};
-use record::{FileRecord, Record, Step, Store};
-use replace::{Access, current, replace};
+use file_record::{FileRecord, Step};
+use place::{Kind, NewFolders, Place};
+use record::{Record, Store};
+use replace::{Access, Held, current, replace};
 
-use crate::plan::{Change, Plan};
+use crate::plan::{Change, Content, Plan};
 
 /// Where plans are applied, and where it is kept what was applied.
 #[derive(Debug, Clone, Copy)]
@@ -125,7 +127,7 @@ pub fn apply(plan: &Plan, machine: Machine<'_>) -> Result<(), ApplyError> {
     let store = Store::open(machine)?;
     // Each is looked at again when it is replaced; this spares the copies where a plan is out of date.
     for change in &plan.changes {
-        if held(&change.path, machine)? != change.before {
+        if held(change, machine)? != before(change) {
             return Err(ApplyError::Changed { path: change.path.clone() });
         }
     }
@@ -133,8 +135,8 @@ pub fn apply(plan: &Plan, machine: Machine<'_>) -> Result<(), ApplyError> {
     let number = store.add(&record, plan)?;
     for (done, change) in plan.changes.iter().enumerate() {
         if let Err(error) = apply_one(change, machine) {
-            for change in plan.changes[..done].iter().rev() {
-                take_back_one(change, machine)?;
+            for (change, file) in plan.changes.iter().zip(&record.files).take(done).rev() {
+                take_back_one(change, file.access(), machine)?;
             }
             remove_folders(&record, machine);
             store.remove(number)?;
@@ -144,26 +146,40 @@ pub fn apply(plan: &Plan, machine: Machine<'_>) -> Result<(), ApplyError> {
     Ok(())
 }
 
-fn held(path: &Path, machine: Machine<'_>) -> Result<Option<Vec<u8>>, ApplyError> {
-    match Place::open(machine.root, path, None) {
-        Ok(place) => current(&place).map_err(|error| ApplyError::io(path, error)),
-        Err(ApplyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+fn held(change: &Change, machine: Machine<'_>) -> Result<Held<'static>, ApplyError> {
+    match Place::open(machine.root, &change.path, kind(change), None) {
+        Ok(place) => current(&place).map_err(|error| ApplyError::io(&change.path, error)),
+        Err(ApplyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Held::Nothing),
         Err(error) => Err(error),
     }
+}
+
+fn kind(change: &Change) -> Kind {
+    if change.content == Content::Program { Kind::Program } else { Kind::Text }
+}
+
+fn before(change: &Change) -> Held<'_> {
+    match &change.link {
+        Some(target) => Held::Link(target.into()),
+        None => Held::content(change.before.as_deref()),
+    }
+}
+
+fn after(change: &Change) -> Held<'_> {
+    Held::content(Some(&change.after))
 }
 
 fn apply_one(change: &Change, machine: Machine<'_>) -> Result<(), ApplyError> {
     let creation = change.creation;
     let folders = NewFolders { mode: creation.folder_mode, owner: creation.owner };
-    let place = Place::open(machine.root, &change.path, Some(folders))?;
+    let place = Place::open(machine.root, &change.path, kind(change), Some(folders))?;
     let access = new_access(&change.path, &place, creation.owner, creation.mode)?;
-    replace(&change.path, &place, change.before.as_deref(), Some(&change.after), access)
+    replace(&change.path, &place, &before(change), &after(change), access)
 }
 
-fn take_back_one(change: &Change, machine: Machine<'_>) -> Result<(), ApplyError> {
-    let place = Place::open(machine.root, &change.path, None)?;
-    let access = new_access(&change.path, &place, change.creation.owner, change.creation.mode)?;
-    replace(&change.path, &place, Some(&change.after), change.before.as_deref(), access)
+fn take_back_one(change: &Change, access: Access, machine: Machine<'_>) -> Result<(), ApplyError> {
+    let place = Place::open(machine.root, &change.path, kind(change), None)?;
+    replace(&change.path, &place, &after(change), &before(change), access)
 }
 
 /// A new file belongs to the owner that is given, else to the folder's.
@@ -229,8 +245,7 @@ pub fn undo(machine: Machine<'_>) -> Result<Undone, ApplyError> {
     let (number, record) = store.last()?;
     let steps = steps_back(&store, number, &record)?;
     for (file, step) in steps.iter().rev() {
-        let access = Access { uid: file.uid, gid: file.gid, mode: file.mode };
-        replace(&file.path, &step.place, Some(&step.current), step.backup.as_deref(), access)?;
+        replace(&file.path, &step.place, &step.current, &step.before, file.access())?;
     }
     drop(steps);
     remove_folders(&record, machine);

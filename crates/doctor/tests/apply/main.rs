@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod programs;
 mod stage;
 
 use std::os::unix::fs::{MetadataExt as _, symlink};

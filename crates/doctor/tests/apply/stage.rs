@@ -51,6 +51,7 @@ impl Stage {
         Change {
             path: path.into(),
             before: std::fs::read(self.path(path)).ok(),
+            link: None,
             after: after.into(),
             creation: Creation { owner: None, mode: 0o600, folder_mode: 0o700 },
             content: Content::DockerConfig,

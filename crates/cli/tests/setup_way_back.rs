@@ -1,0 +1,103 @@
+//! `ecru setup … --undo` as a program: what stands in the helper's place, what a failure leaves behind, and commands that
+//! name the machine they are for.
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use ecru_testkit::{Entry, Sandbox, tree};
+
+const UNIT: &str =
+    "[Service]\nExecStart=/usr/bin/gitlab-runner run --config /etc/gitlab-runner/config.toml\n";
+const FIRST: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
+const HELPER: &str = "/usr/local/bin/docker-credential-ecr-login";
+const CONFIG: &str = "/etc/gitlab-runner/config.toml";
+const RUNNERS: &str =
+    "[[runners]]\n  name = \"one\"\n  executor = \"docker\"\n  [runners.docker]\n    image = \"alpine:3\"\n";
+/// Both have the helper's program among their files.
+const SET_UPS: [&str; 2] = ["runner", "job"];
+
+struct Machine {
+    sandbox: Sandbox,
+    root: PathBuf,
+}
+
+impl Machine {
+    fn new() -> Self {
+        Self::at("root")
+    }
+
+    fn at(root: &str) -> Self {
+        let sandbox = Sandbox::new();
+        let root = sandbox.root().join(root);
+        let machine = Self { sandbox, root };
+        std::fs::create_dir_all(machine.path("/root")).expect("a folder");
+        machine.write("/usr/local/bin/ecru", "ecru");
+        machine.write("/etc/systemd/system/gitlab-runner.service", UNIT);
+        machine.write(CONFIG, RUNNERS);
+        machine
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    }
+
+    fn text(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path(path)).expect("a file")
+    }
+
+    fn arguments(&self, set_up: &str, arguments: &[&str]) -> Vec<String> {
+        let mut all = vec!["setup", set_up, "--root", self.root.to_str().expect("text")];
+        all.extend(arguments);
+        if !arguments.contains(&"--undo") {
+            all.extend(["--registry", FIRST, "--helper", "/proc/self/exe"]);
+        }
+        all.into_iter().map(str::to_owned).collect()
+    }
+
+    fn setup(&self, set_up: &str, arguments: &[&str]) -> (i32, String) {
+        let mut command = self.sandbox.command(env!("CARGO_BIN_EXE_ecru"));
+        ended(command.args(self.arguments(set_up, arguments)).output().expect("the program starts"))
+    }
+
+    /// Everything but the records.
+    fn everything(&self) -> BTreeMap<PathBuf, Entry> {
+        tree(&self.root, &self.path("/var"))
+    }
+}
+
+fn ended(output: std::process::Output) -> (i32, String) {
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code().expect("it ends by itself"), String::from_utf8(text).expect("text"))
+}
+
+#[test]
+fn ecru_stays_ecru_behind_a_link_in_the_helper_s_place() {
+    for set_up in SET_UPS {
+        let machine = Machine::new();
+        symlink("ecru", machine.path(HELPER)).expect("a link");
+        let before = machine.everything();
+        let (code, text) = machine.setup(set_up, &["--dry-run"]);
+        assert_eq!(code, 5, "{text}");
+        assert!(text.contains("-link to ecru\n+program of "), "{text}");
+        let (code, text) = machine.setup(set_up, &["--yes"]);
+        assert_eq!(code, 0, "{text}");
+        assert_eq!(machine.text("/usr/local/bin/ecru"), "ecru");
+        assert!(machine.path(HELPER).symlink_metadata().expect("the helper").is_file());
+        let (_, text) = machine.setup(set_up, &["--dry-run"]);
+        assert!(text.contains("Nothing to do"), "{text}");
+        let (code, text) = machine.setup(set_up, &["--undo"]);
+        assert_eq!(code, 0, "{text}");
+        assert_eq!(machine.everything(), before);
+        let link = std::fs::read_link(machine.path(HELPER)).expect("a link");
+        assert_eq!(link, Path::new("ecru"));
+    }
+}
