@@ -101,3 +101,23 @@ fn ecru_stays_ecru_behind_a_link_in_the_helper_s_place() {
         assert_eq!(link, Path::new("ecru"));
     }
 }
+
+#[test]
+fn a_set_up_that_failed_on_a_full_disk_stops_no_way_back() {
+    let machine = Machine::new();
+    let before = machine.everything();
+    assert_eq!(machine.setup("runner", &["--yes"]).0, 0);
+    // The copy of this file is longer than what may be written.
+    machine.write(CONFIG, &format!("{RUNNERS}# {}\n", "x".repeat(4096)));
+    let mut command = machine.sandbox.command("/bin/sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 2; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_ecru")]);
+    command.args(machine.arguments("job", &["--yes"]));
+    let (code, text) = ended(command.output().expect("the program starts"));
+    assert_eq!(code, 95, "{text}");
+    machine.write(CONFIG, RUNNERS);
+
+    let (code, text) = machine.setup("runner", &["--undo"]);
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(machine.everything(), before);
+    assert_eq!(machine.setup("job", &["--undo"]).0, 95, "it did nothing");
+}

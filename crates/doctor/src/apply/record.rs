@@ -60,7 +60,8 @@ impl<'a> Store<'a> {
         Ok(Self { machine, _locked: folder })
     }
 
-    fn numbers(&self) -> Vec<u32> {
+    /// The folders of copies, with a record or without.
+    fn folders(&self) -> Vec<u32> {
         let entries = std::fs::read_dir(below(self.machine.root, self.machine.state));
         let mut numbers: Vec<u32> = entries
             .into_iter()
@@ -69,6 +70,15 @@ impl<'a> Store<'a> {
             .collect();
         numbers.sort_unstable();
         numbers
+    }
+
+    /// The applications that are on record. Nothing was changed yet where there are copies only.
+    fn numbers(&self) -> Vec<u32> {
+        let is_recorded = |number: &u32| {
+            let record = below(self.machine.root, &self.folder(*number).join(RECORD));
+            !record.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+        };
+        self.folders().into_iter().filter(is_recorded).collect()
     }
 
     /// How many applications of this set-up are on record.
@@ -87,14 +97,22 @@ impl<'a> Store<'a> {
 
     /// Keeps copies and the record, before anything is changed.
     pub(super) fn add(&self, record: &Record, plan: &Plan) -> Result<u32, ApplyError> {
-        let number = self.numbers().last().map_or(1, |last| last + 1);
+        let number = self.folders().last().map_or(1, |last| last + 1);
+        let kept = self.keep(number, record, plan);
+        if kept.is_err() {
+            // The failure is what matters, and copies without a record stand in nobody's way.
+            let _ = self.remove(number);
+        }
+        kept.map(|()| number)
+    }
+
+    fn keep(&self, number: u32, record: &Record, plan: &Plan) -> Result<(), ApplyError> {
         for (index, change) in plan.changes.iter().enumerate() {
             if let Some(before) = &change.before {
                 self.write(&self.folder(number).join(index.to_string()), None, before)?;
             }
         }
-        self.write_record(number, record, None)?;
-        Ok(number)
+        self.write_record(number, record, None)
     }
 
     fn write_record(&self, number: u32, record: &Record, before: Option<&[u8]>) -> Result<(), ApplyError> {
