@@ -4,7 +4,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use ecru_testkit::{Entry, Sandbox, tree};
@@ -57,7 +57,7 @@ impl Machine {
     fn arguments(&self, set_up: &str, arguments: &[&str]) -> Vec<String> {
         let mut all = vec!["setup", set_up, "--root", self.root.to_str().expect("text")];
         all.extend(arguments);
-        if !arguments.contains(&"--undo") {
+        if !arguments.contains(&"--undo") && SET_UPS.contains(&set_up) {
             all.extend(["--registry", FIRST, "--helper", "/proc/self/exe"]);
         }
         all.into_iter().map(str::to_owned).collect()
@@ -120,4 +120,53 @@ fn a_set_up_that_failed_on_a_full_disk_stops_no_way_back() {
     assert_eq!(code, 0, "{text}");
     assert_eq!(machine.everything(), before);
     assert_eq!(machine.setup("job", &["--undo"]).0, 95, "it did nothing");
+}
+
+/// What is typed after a set-up in a folder takes that one back, and not the last one of this machine.
+#[test]
+fn the_way_back_names_the_folder_that_is_the_machine() {
+    let of_machines = RUNNERS.replace("\"docker\"", "\"docker+machine\"")
+        + "  [runners.machine]\n    MachineDriver = \"amazonec2\"\n";
+    for (set_up, arguments, config) in [
+        ("runner", &["--yes"][..], RUNNERS),
+        ("job", &["--yes"], RUNNERS),
+        ("job-host", &["--yes"], RUNNERS),
+        ("job-host", &["--yes", "--in", "config-toml"], &of_machines),
+    ] {
+        let machine = Machine::at("o dd");
+        machine.write(CONFIG, config);
+        let before = machine.everything();
+        let (code, text) = machine.setup(set_up, arguments);
+        assert_eq!(code, 0, "{text}");
+        let (_, command) = text.split_once("To take it back: ").expect("a way back");
+        let command = command.lines().next().expect("a command");
+        assert_eq!(command, format!("ecru setup {set_up} --undo --root '{}'", machine.root.display()));
+        let typed = format!("ecru() {{ '{}' \"$@\"; }}; {command}", env!("CARGO_BIN_EXE_ecru"));
+        let mut shell = machine.sandbox.command("/bin/sh");
+        let (code, text) = ended(shell.args(["-c", &typed]).output().expect("the program starts"));
+        assert_eq!(code, 0, "{text}");
+        assert_eq!(machine.everything(), before);
+    }
+}
+
+#[test]
+fn a_file_that_is_read_only_stops_all_of_the_way_back() {
+    let machine = Machine::at("o dd");
+    let before = machine.everything();
+    assert_eq!(machine.setup("runner", &["--yes"]).0, 0);
+    let mode = |path: &str, mode| {
+        std::fs::set_permissions(machine.path(path), std::fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    // Many programs have this mode, settings have it because somebody wants them to stay.
+    mode(HELPER, 0o555);
+    mode("/root/.docker/config.json", 0o444);
+    let applied = machine.everything();
+    let (code, text) = machine.setup("runner", &["--undo"]);
+    assert_eq!(code, 95, "{text}");
+    let config = machine.path("/root/.docker/config.json");
+    assert!(text.contains(&format!("hint: chmod u+w '{}'\n", config.display())), "{text}");
+    assert_eq!(machine.everything(), applied, "nothing is changed");
+    mode("/root/.docker/config.json", 0o600);
+    assert_eq!(machine.setup("runner", &["--undo"]).0, 0);
+    assert_eq!(machine.everything(), before);
 }

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::place::{Kind, Place};
-use super::replace::{Access, Held, current};
+use super::replace::{Access, Held, current, kept_access};
 use super::{ApplyError, Machine, kind};
 use crate::files::{below, below_itself};
 use crate::plan::Change;
+use crate::shell::shell_word;
 
 /// One file, as it was and as it became.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,6 +36,8 @@ pub(super) struct FileRecord {
 pub(super) struct Step {
     pub(super) place: Place,
     pub(super) current: Held<'static>,
+    /// The owner and mode that it has.
+    pub(super) access: Access,
     pub(super) before: Held<'static>,
 }
 
@@ -112,7 +115,8 @@ impl FileRecord {
             (None, Some(content)) => Held::File(content.into()),
             (None, None) => Held::Nothing,
         };
-        Ok(Some(Step { place, current, before }))
+        let access = kept_access(&self.path, &place)?.unwrap_or_else(|| self.access());
+        Ok(Some(Step { place, current, access, before }))
     }
 
     /// The command that makes it what it was; `copy` is where the copy is that was kept of it.
@@ -121,9 +125,10 @@ impl FileRecord {
             Kind::Text => below(root, &self.path),
             Kind::Program => below_itself(root, &self.path),
         };
-        let (place, copy) = (place.display(), copy.display());
+        let word = |path: &Path| shell_word(&path.display().to_string());
+        let (place, copy) = (word(&place), word(copy));
         match (&self.link, &self.before, self.kind()) {
-            (Some(target), _, _) => format!("ln -sfn {} {place}", target.display()),
+            (Some(target), _, _) => format!("ln -sfn {} {place}", word(target)),
             (None, None, _) => format!("rm {place}"),
             (None, Some(_), Kind::Text) => format!("cp {copy} {place}"),
             // A copy would be written through a link.

@@ -16,7 +16,9 @@ use place::{Kind, NewFolders, Place};
 use record::{Record, Store};
 use replace::{Access, Held, current, replace};
 
+use crate::files::{below, below_itself};
 use crate::plan::{Change, Content, Plan};
+use crate::shell::shell_word;
 
 /// Where plans are applied, and where it is kept what was applied.
 #[derive(Debug, Clone, Copy)]
@@ -101,16 +103,19 @@ impl ApplyError {
         Self::Io { path: path.to_owned(), source }
     }
 
-    /// What a person can do about it.
+    /// What a person can do about it, on the machine whose `/` is `root`.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self, root: &Path) -> Option<String> {
+        let word = |path: &Path| shell_word(&path.display().to_string());
         match self {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some("run this as root".to_owned())
             }
             Self::ChangedSince { way_back, .. } => Some(way_back.clone()),
-            Self::ReadOnly { path } => Some(format!("chmod u+w {}", path.display())),
-            Self::ForeignLink { path, .. } => Some(format!("look at it: namei -l {}", path.display())),
+            Self::ReadOnly { path } => Some(format!("chmod u+w {}", word(&below(root, path)))),
+            Self::ForeignLink { path, .. } => {
+                Some(format!("look at it: namei -l {}", word(&below_itself(root, path))))
+            }
             _ => None,
         }
     }
@@ -192,7 +197,7 @@ fn record_of(plan: &Plan, machine: Machine<'_>) -> Result<Record, ApplyError> {
     let mut record = Record { set_up: machine.set_up.to_owned(), ..Record::default() };
     for change in &plan.changes {
         let mut folders: Vec<PathBuf> = change.path.ancestors().skip(1).map(Path::to_owned).collect();
-        folders.retain(|folder| !crate::service::below(machine.root, folder).exists());
+        folders.retain(|folder| !below(machine.root, folder).exists());
         folders.reverse();
         folders.retain(|folder| !record.folders.contains(folder));
         record.folders.extend(folders);
@@ -244,8 +249,13 @@ pub fn undo(machine: Machine<'_>) -> Result<Undone, ApplyError> {
     let store = Store::open_existing(machine)?;
     let (number, record) = store.last()?;
     let steps = steps_back(&store, number, &record)?;
-    for (file, step) in steps.iter().rev() {
-        replace(&file.path, &step.place, &step.current, &step.before, file.access())?;
+    for (done, (file, step)) in steps.iter().rev().enumerate() {
+        if let Err(error) = replace(&file.path, &step.place, &step.current, &step.before, file.access()) {
+            for (file, step) in steps.iter().rev().take(done).rev() {
+                replace(&file.path, &step.place, &step.before, &step.current, step.access)?;
+            }
+            return Err(error);
+        }
     }
     drop(steps);
     remove_folders(&record, machine);
@@ -257,6 +267,6 @@ pub fn undo(machine: Machine<'_>) -> Result<Undone, ApplyError> {
 /// Folders that were made, if nobody has put anything else into them.
 fn remove_folders(record: &Record, machine: Machine<'_>) {
     for folder in record.folders.iter().rev() {
-        let _ = std::fs::remove_dir(crate::service::below(machine.root, folder));
+        let _ = std::fs::remove_dir(below(machine.root, folder));
     }
 }

@@ -24,6 +24,7 @@ const MAX_LINKS: usize = 40;
 pub(super) struct Place {
     pub(super) folder: OwnedFd,
     pub(super) name: OsString,
+    pub(super) kind: Kind,
 }
 
 /// What belongs in a place.
@@ -116,7 +117,7 @@ impl<'p> Walk<'p> {
             }
             if self.ahead.is_empty() {
                 self.check_owners()?;
-                return Ok(Place { folder: self.folder, name });
+                return Ok(Place { folder: self.folder, name, kind });
             }
             if found.is_none() {
                 let Some(new) = new_folders else { return Err(failed(Errno::NOENT.into())) };

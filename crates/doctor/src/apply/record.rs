@@ -13,6 +13,7 @@ use super::{ApplyError, Machine};
 use crate::files::read_limited;
 use crate::plan::Plan;
 use crate::service::below;
+use crate::surroundings::Target;
 
 /// The longest record.
 const MAX_RECORD_BYTES: usize = 1024 * 1024;
@@ -167,7 +168,9 @@ impl<'a> Store<'a> {
         let mut later = later.filter_map(|later| Some(self.read(later).ok()?.0)).filter(of_file);
         match later.next() {
             Some(record) if !record.set_up.is_empty() => {
-                format!("take that one back first: ecru setup {} --undo", record.set_up)
+                let command =
+                    Target::at(self.machine.root).told(format!("ecru setup {} --undo", record.set_up));
+                format!("take that one back first: {command}")
             }
             _ => {
                 let copy = below(self.machine.root, &self.folder(number).join(index.to_string()));

@@ -15,7 +15,7 @@ use rustix::fs::{AtFlags, FlockOperation, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
 use super::ApplyError;
-use super::place::{Place, give, is_link};
+use super::place::{Kind, Place, give, is_link};
 use crate::files::content;
 
 /// The longest file that is replaced: programs are among them.
@@ -75,15 +75,7 @@ fn replace_locked(
     access: Access,
 ) -> Result<(), ApplyError> {
     let failed = |error| ApplyError::io(path, error);
-    let access = match place.stat().map_err(failed)? {
-        None => access,
-        Some(found) if is_link(&found) => access,
-        Some(found) if found.st_nlink > 1 => return Err(ApplyError::OtherNames { path: path.to_owned() }),
-        Some(found) if found.st_mode & 0o200 == 0 => {
-            return Err(ApplyError::ReadOnly { path: path.to_owned() });
-        }
-        Some(found) => Access { uid: found.st_uid, gid: found.st_gid, mode: found.st_mode & 0o7777 },
-    };
+    let access = kept_access(path, place)?.unwrap_or(access);
     if current(place).map_err(failed)? != *before {
         return Err(ApplyError::Changed { path: path.to_owned() });
     }
@@ -105,6 +97,23 @@ fn replace_locked(
         let _ = rustix::fs::unlinkat(&place.folder, &*temporary, AtFlags::empty());
     }
     written.map_err(failed)
+}
+
+/// The owner and mode of the file at `place`, which its next version keeps; `None` if there is none, or a link.
+///
+/// # Errors
+/// If the file must not be replaced.
+pub(super) fn kept_access(path: &Path, place: &Place) -> Result<Option<Access>, ApplyError> {
+    let found = place.stat().map_err(|error| ApplyError::io(path, error))?;
+    let Some(found) = found.filter(|found| !is_link(found)) else { return Ok(None) };
+    if found.st_nlink > 1 {
+        return Err(ApplyError::OtherNames { path: path.to_owned() });
+    }
+    // Whoever makes settings read-only wants them to stay. Programs are often so, and nobody means anything by it.
+    if place.kind == Kind::Text && found.st_mode & 0o200 == 0 {
+        return Err(ApplyError::ReadOnly { path: path.to_owned() });
+    }
+    Ok(Some(Access { uid: found.st_uid, gid: found.st_gid, mode: found.st_mode & 0o7777 }))
 }
 
 /// What `place` holds.

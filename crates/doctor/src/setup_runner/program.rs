@@ -13,6 +13,7 @@ use super::Request;
 use crate::files::{below_itself, read_limited};
 use crate::plan::{Change, Content, Creation};
 use crate::service::{Service, below};
+use crate::shell::shell_word;
 
 /// The program that Docker's files name as `ecr-login`.
 pub const HELPER: &str = "docker-credential-ecr-login";
@@ -111,7 +112,7 @@ fn preferred(folders: &[PathBuf]) -> Option<&PathBuf> {
 /// The command that makes one of the folders fit.
 fn making_fit(path: &[PathBuf], root: &Path) -> String {
     let folder = preferred(candidates(path, root)).map(|folder| below(root, folder)).unwrap_or_default();
-    let (exists, folder) = (folder.exists(), folder.display());
+    let (exists, folder) = (folder.exists(), shell_word(&folder.display().to_string()));
     if exists {
         return format!("chown root: {folder} && chmod go-w {folder}");
     }
