@@ -50,8 +50,8 @@ impl<'a> Held<'a> {
     }
 }
 
-/// Makes `place` hold `after`, if it holds `before`. A file that is there keeps its owner and mode; a new one, and one in
-/// the place of a link, gets `access`.
+/// Makes `place` hold `after`, if it holds `before`. A file that is there keeps its owner and mode; a new one, one in the
+/// place of a link, and a link get `access`.
 pub(super) fn replace(
     path: &Path,
     place: &Place,
@@ -75,7 +75,7 @@ fn replace_locked(
     access: Access,
 ) -> Result<(), ApplyError> {
     let failed = |error| ApplyError::io(path, error);
-    let access = kept_access(path, place)?.unwrap_or(access);
+    let kept = kept_access(path, place)?.unwrap_or(access);
     if current(place).map_err(failed)? != *before {
         return Err(ApplyError::Changed { path: path.to_owned() });
     }
@@ -86,7 +86,7 @@ fn replace_locked(
                 .map_err(|e| failed(e.into()))?;
             return sync(&place.folder).map_err(failed);
         }
-        Held::File(content) => write(place, &temporary, content, access),
+        Held::File(content) => write(place, &temporary, content, kept),
         Held::Link(target) => link(place, &temporary, target, access),
     };
     let written = written.and_then(|()| {
