@@ -47,6 +47,14 @@ pub fn below(root: &Path, path: &Path) -> PathBuf {
     root.join(inside.iter().collect::<PathBuf>())
 }
 
+/// The same for a path at whose end a link is not followed.
+pub(crate) fn below_itself(root: &Path, path: &Path) -> PathBuf {
+    match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) => below(root, folder).join(name),
+        _ => below(root, path),
+    }
+}
+
 /// The names of a path; `None` goes up, and from the root to the root.
 fn parts(path: &Path) -> VecDeque<Option<OsString>> {
     path.components()
@@ -138,6 +146,7 @@ mod tests {
         ] {
             assert_eq!(below(&root, Path::new(path)), root.join(place), "{path}");
         }
+        assert_eq!(below_itself(&root, Path::new("/to-b/relative")), root.join("a/b/relative"));
         assert_eq!(below(Path::new("/"), Path::new("/etc/x")), Path::new("/etc/x"));
     }
 

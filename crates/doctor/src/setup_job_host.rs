@@ -117,7 +117,7 @@ fn change(
         .map_err(|source| JobHostPlanError::Unreadable { path: path.clone(), source })?;
     let creation = Creation { owner: None, mode, folder_mode: 0o755 };
     match edit(before.as_deref()) {
-        Ok(after) => Ok(Change { path, before, after: after.into_bytes(), creation, content }),
+        Ok(after) => Ok(Change { path, before, link: None, after: after.into_bytes(), creation, content }),
         Err(source) => Err(JobHostPlanError::Edit { path, source }),
     }
 }

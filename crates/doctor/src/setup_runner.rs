@@ -242,7 +242,7 @@ pub(crate) fn edited(
     let before = read_limited(&below(root, &path), MAX_INPUT_BYTES)
         .map_err(|source| PlanError::Unreadable { path: path.clone(), source })?;
     match edit(before.as_deref()) {
-        Ok(after) => Ok(Change { path, before, after: after.into_bytes(), creation, content }),
+        Ok(after) => Ok(Change { path, before, link: None, after: after.into_bytes(), creation, content }),
         Err(source) => Err(PlanError::Edit { path, source }),
     }
 }

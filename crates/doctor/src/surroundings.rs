@@ -83,7 +83,13 @@ impl Target {
     /// This machine, of whose runner nothing was said.
     #[must_use]
     pub fn this_machine() -> Self {
-        Self { root: PathBuf::from("/"), home: None, config: None }
+        Self::at(Path::new("/"))
+    }
+
+    /// The machine whose `/` is `root`, of whose runner nothing was said.
+    #[must_use]
+    pub fn at(root: &Path) -> Self {
+        Self { root: root.to_owned(), home: None, config: None }
     }
 
     /// Whether it is the machine that this process is on.

@@ -7,7 +7,8 @@ mod stage;
 
 use std::os::unix::fs::{MetadataExt as _, symlink};
 
-use ecru_doctor::apply::{ApplyError, apply};
+use ecru_doctor::apply::{ApplyError, apply, undo};
+use ecru_doctor::plan::{Change, Content};
 
 use crate::stage::{CONFIG, Stage, plan};
 
@@ -83,4 +84,26 @@ fn owners_stay_and_new_files_belong_to_the_folder_s_owner() {
         assert_eq!((metadata.uid(), metadata.gid()), (997, 996), "{path}");
     }
     assert_eq!(stage.text(CONFIG), "{}");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_link_in_a_program_s_place_comes_back_with_its_owner() {
+    const HELPER: &str = "/usr/local/bin/docker-credential-ecr-login";
+    let stage = Stage::new();
+    stage.write("/usr/local/bin/ecru", "ecru", 0o755);
+    let link = stage.path(HELPER);
+    symlink("ecru", &link).unwrap();
+    std::os::unix::fs::lchown(&link, Some(997), Some(996)).unwrap();
+    let change = stage.change(HELPER, "helper");
+    let change = Change { before: None, link: Some("ecru".into()), content: Content::Program, ..change };
+    apply(&plan([change]), stage.machine()).unwrap();
+    let helper = link.symlink_metadata().unwrap();
+    assert!(helper.is_file());
+    assert_eq!((helper.uid(), helper.gid()), (0, 0), "the folder's owner");
+    undo(stage.machine()).unwrap();
+    let found = link.symlink_metadata().unwrap();
+    assert!(found.is_symlink());
+    assert_eq!((found.uid(), found.gid()), (997, 996));
+    assert_eq!(stage.text("/usr/local/bin/ecru"), "ecru");
 }

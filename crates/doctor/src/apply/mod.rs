@@ -3,6 +3,7 @@
 //! Each application has a folder of its own, readable by its owner only, with a copy of every file as it was and a
 //! record of what it became. The record is written first, so that a set-up that was cut off can be taken back too.
 
+mod file_record;
 mod place;
 mod record;
 mod replace;
@@ -10,11 +11,14 @@ mod replace;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use place::{NewFolders, Place};
-use record::{FileRecord, Record, Step, Store};
-use replace::{Access, current, replace};
+use file_record::{FileRecord, Step};
+use place::{Kind, NewFolders, Place};
+use record::{Record, Store};
+use replace::{Access, Held, current, replace};
 
-use crate::plan::{Change, Plan};
+use crate::files::{below, below_itself};
+use crate::plan::{Change, Content, Plan};
+use crate::shell::shell_word;
 
 /// Where plans are applied, and where it is kept what was applied.
 #[derive(Debug, Clone, Copy)]
@@ -99,16 +103,19 @@ impl ApplyError {
         Self::Io { path: path.to_owned(), source }
     }
 
-    /// What a person can do about it.
+    /// What a person can do about it, on the machine whose `/` is `root`.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self, root: &Path) -> Option<String> {
+        let word = |path: &Path| shell_word(&path.display().to_string());
         match self {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some("run this as root".to_owned())
             }
             Self::ChangedSince { way_back, .. } => Some(way_back.clone()),
-            Self::ReadOnly { path } => Some(format!("chmod u+w {}", path.display())),
-            Self::ForeignLink { path, .. } => Some(format!("look at it: namei -l {}", path.display())),
+            Self::ReadOnly { path } => Some(format!("chmod u+w {}", word(&below(root, path)))),
+            Self::ForeignLink { path, .. } => {
+                Some(format!("look at it: namei -l {}", word(&below_itself(root, path))))
+            }
             _ => None,
         }
     }
@@ -125,7 +132,7 @@ pub fn apply(plan: &Plan, machine: Machine<'_>) -> Result<(), ApplyError> {
     let store = Store::open(machine)?;
     // Each is looked at again when it is replaced; this spares the copies where a plan is out of date.
     for change in &plan.changes {
-        if held(&change.path, machine)? != change.before {
+        if held(change, machine)? != before(change) {
             return Err(ApplyError::Changed { path: change.path.clone() });
         }
     }
@@ -133,8 +140,8 @@ pub fn apply(plan: &Plan, machine: Machine<'_>) -> Result<(), ApplyError> {
     let number = store.add(&record, plan)?;
     for (done, change) in plan.changes.iter().enumerate() {
         if let Err(error) = apply_one(change, machine) {
-            for change in plan.changes[..done].iter().rev() {
-                take_back_one(change, machine)?;
+            for (change, file) in plan.changes.iter().zip(&record.files).take(done).rev() {
+                take_back_one(change, file.access(), machine)?;
             }
             remove_folders(&record, machine);
             store.remove(number)?;
@@ -144,26 +151,40 @@ pub fn apply(plan: &Plan, machine: Machine<'_>) -> Result<(), ApplyError> {
     Ok(())
 }
 
-fn held(path: &Path, machine: Machine<'_>) -> Result<Option<Vec<u8>>, ApplyError> {
-    match Place::open(machine.root, path, None) {
-        Ok(place) => current(&place).map_err(|error| ApplyError::io(path, error)),
-        Err(ApplyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+fn held(change: &Change, machine: Machine<'_>) -> Result<Held<'static>, ApplyError> {
+    match Place::open(machine.root, &change.path, kind(change), None) {
+        Ok(place) => current(&place).map_err(|error| ApplyError::io(&change.path, error)),
+        Err(ApplyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Held::Nothing),
         Err(error) => Err(error),
     }
+}
+
+fn kind(change: &Change) -> Kind {
+    if change.content == Content::Program { Kind::Program } else { Kind::Text }
+}
+
+fn before(change: &Change) -> Held<'_> {
+    match &change.link {
+        Some(target) => Held::Link(target.into()),
+        None => Held::content(change.before.as_deref()),
+    }
+}
+
+fn after(change: &Change) -> Held<'_> {
+    Held::content(Some(&change.after))
 }
 
 fn apply_one(change: &Change, machine: Machine<'_>) -> Result<(), ApplyError> {
     let creation = change.creation;
     let folders = NewFolders { mode: creation.folder_mode, owner: creation.owner };
-    let place = Place::open(machine.root, &change.path, Some(folders))?;
+    let place = Place::open(machine.root, &change.path, kind(change), Some(folders))?;
     let access = new_access(&change.path, &place, creation.owner, creation.mode)?;
-    replace(&change.path, &place, change.before.as_deref(), Some(&change.after), access)
+    replace(&change.path, &place, &before(change), &after(change), access)
 }
 
-fn take_back_one(change: &Change, machine: Machine<'_>) -> Result<(), ApplyError> {
-    let place = Place::open(machine.root, &change.path, None)?;
-    let access = new_access(&change.path, &place, change.creation.owner, change.creation.mode)?;
-    replace(&change.path, &place, Some(&change.after), change.before.as_deref(), access)
+fn take_back_one(change: &Change, access: Access, machine: Machine<'_>) -> Result<(), ApplyError> {
+    let place = Place::open(machine.root, &change.path, kind(change), None)?;
+    replace(&change.path, &place, &after(change), &before(change), access)
 }
 
 /// A new file belongs to the owner that is given, else to the folder's.
@@ -176,7 +197,7 @@ fn record_of(plan: &Plan, machine: Machine<'_>) -> Result<Record, ApplyError> {
     let mut record = Record { set_up: machine.set_up.to_owned(), ..Record::default() };
     for change in &plan.changes {
         let mut folders: Vec<PathBuf> = change.path.ancestors().skip(1).map(Path::to_owned).collect();
-        folders.retain(|folder| !crate::service::below(machine.root, folder).exists());
+        folders.retain(|folder| !below(machine.root, folder).exists());
         folders.reverse();
         folders.retain(|folder| !record.folders.contains(folder));
         record.folders.extend(folders);
@@ -228,9 +249,13 @@ pub fn undo(machine: Machine<'_>) -> Result<Undone, ApplyError> {
     let store = Store::open_existing(machine)?;
     let (number, record) = store.last()?;
     let steps = steps_back(&store, number, &record)?;
-    for (file, step) in steps.iter().rev() {
-        let access = Access { uid: file.uid, gid: file.gid, mode: file.mode };
-        replace(&file.path, &step.place, Some(&step.current), step.backup.as_deref(), access)?;
+    for (done, (file, step)) in steps.iter().rev().enumerate() {
+        if let Err(error) = replace(&file.path, &step.place, &step.current, &step.before, file.access()) {
+            for (file, step) in steps.iter().rev().take(done).rev() {
+                replace(&file.path, &step.place, &step.before, &step.current, step.access)?;
+            }
+            return Err(error);
+        }
     }
     drop(steps);
     remove_folders(&record, machine);
@@ -242,6 +267,6 @@ pub fn undo(machine: Machine<'_>) -> Result<Undone, ApplyError> {
 /// Folders that were made, if nobody has put anything else into them.
 fn remove_folders(record: &Record, machine: Machine<'_>) {
     for folder in record.folders.iter().rev() {
-        let _ = std::fs::remove_dir(crate::service::below(machine.root, folder));
+        let _ = std::fs::remove_dir(below(machine.root, folder));
     }
 }

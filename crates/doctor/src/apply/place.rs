@@ -24,6 +24,16 @@ const MAX_LINKS: usize = 40;
 pub(super) struct Place {
     pub(super) folder: OwnedFd,
     pub(super) name: OsString,
+    pub(super) kind: Kind,
+}
+
+/// What belongs in a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Settings: a link at the end of their path is followed.
+    Text,
+    /// A program: such a link is in its place, because what it leads to is another program.
+    Program,
 }
 
 /// How folders that are missing are made.
@@ -39,9 +49,10 @@ impl Place {
     pub(super) fn open(
         root: &Path,
         path: &Path,
+        kind: Kind,
         new_folders: Option<NewFolders>,
     ) -> Result<Self, ApplyError> {
-        Walk::from(root, path)?.place(new_folders)
+        Walk::from(root, path)?.place(kind, new_folders)
     }
 
     /// What is at the place; `None` if nothing is.
@@ -89,7 +100,7 @@ impl<'p> Walk<'p> {
         })
     }
 
-    fn place(mut self, new_folders: Option<NewFolders>) -> Result<Place, ApplyError> {
+    fn place(mut self, kind: Kind, new_folders: Option<NewFolders>) -> Result<Place, ApplyError> {
         let path = self.path;
         let failed = |error: io::Error| ApplyError::io(path, error);
         while let Some(name) = self.ahead.pop_front() {
@@ -99,13 +110,14 @@ impl<'p> Walk<'p> {
                 continue;
             }
             let found = stat(&self.folder, &name).map_err(failed)?;
-            if let Some(found) = found.as_ref().filter(|found| is_link(found)) {
+            let is_followed = kind == Kind::Text || !self.ahead.is_empty();
+            if let Some(found) = found.as_ref().filter(|found| is_followed && is_link(found)) {
                 self.follow(&name, found)?;
                 continue;
             }
             if self.ahead.is_empty() {
                 self.check_owners()?;
-                return Ok(Place { folder: self.folder, name });
+                return Ok(Place { folder: self.folder, name, kind });
             }
             if found.is_none() {
                 let Some(new) = new_folders else { return Err(failed(Errno::NOENT.into())) };
@@ -234,6 +246,6 @@ fn stat(folder: &OwnedFd, name: &OsStr) -> io::Result<Option<Stat>> {
     }
 }
 
-fn is_link(stat: &Stat) -> bool {
+pub(super) fn is_link(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::Symlink
 }

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use super::place::{NewFolders, Place};
-use super::replace::{Access, current, lock, replace};
+use super::file_record::{FileRecord, Step, digest};
+use super::place::{Kind, NewFolders, Place};
+use super::replace::{Access, Held, lock, replace};
 use super::{ApplyError, Machine};
 use crate::files::read_limited;
-use crate::plan::{Change, Plan};
+use crate::plan::Plan;
 use crate::service::below;
+use crate::surroundings::Target;
 
 /// The longest record.
 const MAX_RECORD_BYTES: usize = 1024 * 1024;
@@ -34,77 +35,6 @@ pub(super) struct Record {
     pub(super) folders: Vec<PathBuf>,
 }
 
-/// One file of it.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FileRecord {
-    pub(super) path: PathBuf,
-    /// SHA-256 of what it held; none if it did not exist.
-    before: Option<String>,
-    /// SHA-256 of what it was made to hold.
-    after: String,
-    pub(super) uid: u32,
-    pub(super) gid: u32,
-    pub(super) mode: u32,
-}
-
-/// How one file is taken back.
-pub(super) struct Step {
-    pub(super) place: Place,
-    pub(super) current: Vec<u8>,
-    pub(super) backup: Option<Vec<u8>>,
-}
-
-impl FileRecord {
-    pub(super) fn of(change: &Change, machine: Machine<'_>) -> Result<Self, ApplyError> {
-        let failed = |error| ApplyError::io(&change.path, error);
-        let found = match Place::open(machine.root, &change.path, None) {
-            Ok(place) => place.stat().map_err(failed)?,
-            Err(ApplyError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-        let (uid, gid, mode) =
-            found.map_or((0, 0, 0), |found| (found.st_uid, found.st_gid, found.st_mode & 0o7777));
-        Ok(Self {
-            path: change.path.clone(),
-            before: change.before.as_deref().map(digest),
-            after: digest(&change.after),
-            uid,
-            gid,
-            mode,
-        })
-    }
-
-    /// How it is taken back; `None` if it is as it was. `way_back` takes a later change back.
-    fn step_back(
-        &self,
-        backup: Option<Vec<u8>>,
-        machine: Machine<'_>,
-        way_back: impl FnOnce() -> String,
-    ) -> Result<Option<Step>, ApplyError> {
-        let changed = || ApplyError::ChangedSince { path: self.path.clone(), way_back: way_back() };
-        let place = match Place::open(machine.root, &self.path, None) {
-            Ok(place) => place,
-            Err(ApplyError::Io { source, .. })
-                if source.kind() == std::io::ErrorKind::NotFound && self.before.is_none() =>
-            {
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
-        };
-        let held = current(&place).map_err(|error| ApplyError::io(&self.path, error))?;
-        if held.as_deref().map(digest) == self.before {
-            return Ok(None);
-        }
-        let current = held.filter(|held| digest(held) == self.after).ok_or_else(changed)?;
-        Ok(Some(Step { place, current, backup }))
-    }
-}
-
-fn digest(content: &[u8]) -> String {
-    hex::encode(Sha256::digest(content))
-}
-
 /// The folder of records, locked as long as this value lives.
 pub(super) struct Store<'a> {
     machine: Machine<'a>,
@@ -114,7 +44,7 @@ pub(super) struct Store<'a> {
 impl<'a> Store<'a> {
     pub(super) fn open(machine: Machine<'a>) -> Result<Self, ApplyError> {
         let folders = NewFolders { mode: 0o700, owner: None };
-        Place::open(machine.root, &machine.state.join(RECORD), Some(folders))?;
+        Place::open(machine.root, &machine.state.join(RECORD), Kind::Text, Some(folders))?;
         Self::open_existing(machine)
     }
 
@@ -131,7 +61,8 @@ impl<'a> Store<'a> {
         Ok(Self { machine, _locked: folder })
     }
 
-    fn numbers(&self) -> Vec<u32> {
+    /// The folders of copies, with a record or without.
+    fn folders(&self) -> Vec<u32> {
         let entries = std::fs::read_dir(below(self.machine.root, self.machine.state));
         let mut numbers: Vec<u32> = entries
             .into_iter()
@@ -140,6 +71,15 @@ impl<'a> Store<'a> {
             .collect();
         numbers.sort_unstable();
         numbers
+    }
+
+    /// The applications that are on record. Nothing was changed yet where there are copies only.
+    fn numbers(&self) -> Vec<u32> {
+        let is_recorded = |number: &u32| {
+            let record = below(self.machine.root, &self.folder(*number).join(RECORD));
+            !record.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+        };
+        self.folders().into_iter().filter(is_recorded).collect()
     }
 
     /// How many applications of this set-up are on record.
@@ -158,14 +98,22 @@ impl<'a> Store<'a> {
 
     /// Keeps copies and the record, before anything is changed.
     pub(super) fn add(&self, record: &Record, plan: &Plan) -> Result<u32, ApplyError> {
-        let number = self.numbers().last().map_or(1, |last| last + 1);
+        let number = self.folders().last().map_or(1, |last| last + 1);
+        let kept = self.keep(number, record, plan);
+        if kept.is_err() {
+            // The failure is what matters, and copies without a record stand in nobody's way.
+            let _ = self.remove(number);
+        }
+        kept.map(|()| number)
+    }
+
+    fn keep(&self, number: u32, record: &Record, plan: &Plan) -> Result<(), ApplyError> {
         for (index, change) in plan.changes.iter().enumerate() {
             if let Some(before) = &change.before {
                 self.write(&self.folder(number).join(index.to_string()), None, before)?;
             }
         }
-        self.write_record(number, record, None)?;
-        Ok(number)
+        self.write_record(number, record, None)
     }
 
     fn write_record(&self, number: u32, record: &Record, before: Option<&[u8]>) -> Result<(), ApplyError> {
@@ -177,10 +125,10 @@ impl<'a> Store<'a> {
 
     fn write(&self, path: &Path, before: Option<&[u8]>, content: &[u8]) -> Result<(), ApplyError> {
         let folders = NewFolders { mode: 0o700, owner: None };
-        let place = Place::open(self.machine.root, path, Some(folders))?;
+        let place = Place::open(self.machine.root, path, Kind::Text, Some(folders))?;
         let me = rustix::process::geteuid().as_raw();
         let access = Access { uid: me, gid: rustix::process::getegid().as_raw(), mode: 0o600 };
-        replace(path, &place, before, Some(content), access)
+        replace(path, &place, &Held::content(before), &Held::content(Some(content)), access)
     }
 
     pub(super) fn last(&self) -> Result<(u32, Record), ApplyError> {
@@ -218,16 +166,16 @@ impl<'a> Store<'a> {
         let later = self.numbers().into_iter().filter(|later| *later > number).rev();
         let of_file = |record: &Record| record.files.iter().any(|other| other.path == file.path);
         let mut later = later.filter_map(|later| Some(self.read(later).ok()?.0)).filter(of_file);
-        let shown = below(self.machine.root, &file.path);
-        match (later.next(), &file.before) {
-            (Some(record), _) if !record.set_up.is_empty() => {
-                format!("take that one back first: ecru setup {} --undo", record.set_up)
+        match later.next() {
+            Some(record) if !record.set_up.is_empty() => {
+                let command =
+                    Target::at(self.machine.root).told(format!("ecru setup {} --undo", record.set_up));
+                format!("take that one back first: {command}")
             }
-            (_, Some(_)) => {
+            _ => {
                 let copy = below(self.machine.root, &self.folder(number).join(index.to_string()));
-                format!("to give that change up: cp {} {}", copy.display(), shown.display())
+                format!("to give that change up: {}", file.by_hand(self.machine.root, &copy))
             }
-            (_, None) => format!("to give that change up: rm {}", shown.display()),
         }
     }
 
@@ -245,7 +193,7 @@ impl<'a> Store<'a> {
 
     /// The copy of a file of a record; `None` if the file did not exist.
     fn backup(&self, number: u32, index: usize, file: &FileRecord) -> Result<Option<Vec<u8>>, ApplyError> {
-        let Some(expected) = &file.before else { return Ok(None) };
+        let Some(expected) = file.before() else { return Ok(None) };
         let path = self.folder(number).join(index.to_string());
         let damaged =
             |reason: &str| ApplyError::DamagedRecord { path: path.clone(), reason: reason.to_owned() };

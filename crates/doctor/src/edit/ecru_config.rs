@@ -1,5 +1,7 @@
 //! ecru's own configuration for a machine, `/etc/ecru/config.toml`: which registries, with which role, and no others.
 
+mod rules;
+
 use std::collections::BTreeSet;
 
 use ecru_ecr::config::Config;
@@ -22,27 +24,29 @@ pub struct Wanted {
 /// `[policy]` is widened as far as it is needed, and none is laid down, because others may rely on what it lacks.
 ///
 /// # Errors
-/// If the text is not a configuration of ecru's, or has a rule for the same registry with another role.
+/// If the text is not a configuration of ecru's, or has a rule for one of them with another role.
 pub fn with_registries(content: Option<&[u8]>, wanted: &[Wanted]) -> Result<String, EditError> {
     let text = text_of(content.unwrap_or_default())?;
     if text.trim().is_empty() {
-        return Ok(format!("# Written by `ecru setup runner`.\n{}", fresh_configuration(wanted)));
+        let result = format!("# Written by `ecru setup runner`.\n{}", fresh_configuration(wanted));
+        rules::check(&config(&result)?, wanted)?;
+        return Ok(result);
     }
-    check(text)?;
+    let config = config(text)?;
     let parsed = document(text)?;
     let table = parsed.get_ref();
     let mut splices: Vec<Splice> = Vec::new();
     splices.extend(registries(text, table, wanted)?);
     splices.extend(policy(text, table, wanted)?);
-    splices.extend(rules(text, table, wanted)?);
+    splices.extend(rules::added(text, table, &config, wanted)?);
     let result = spliced(text, splices);
-    check(&result)?;
+    rules::check(&self::config(&result)?, wanted)?;
     Ok(result)
 }
 
 /// The helper's own reader: what it refuses would stop the helper, and with it every pull.
-fn check(text: &str) -> Result<(), EditError> {
-    Config::check_system_file(text.as_bytes())
+fn config(text: &str) -> Result<Config, EditError> {
+    Config::of_system_file(text.as_bytes())
         .map_err(|fault| EditError::Refused { tool: "ecru", reason: fault.to_string() })
 }
 
@@ -61,7 +65,8 @@ pub(crate) fn fresh_configuration(wanted: &[Wanted]) -> String {
         wanted.iter().any(|wanted| wanted.registry.is_public()),
     );
     for wanted in wanted {
-        if let Some(rule) = rule(wanted, "\n") {
+        if let Some(rule) = rules::text_of(wanted, "\n") {
+            text.push('\n');
             text.push_str(&rule);
         }
     }
@@ -84,15 +89,6 @@ fn accounts(wanted: &[Wanted]) -> BTreeSet<String> {
 fn regions(wanted: &[Wanted]) -> BTreeSet<String> {
     let private = wanted.iter().filter(|wanted| !wanted.registry.is_public());
     private.map(|wanted| wanted.registry.region().to_owned()).collect()
-}
-
-fn rule(wanted: &Wanted, end: &str) -> Option<String> {
-    let role = wanted.role_arn.as_deref()?;
-    Some(format!(
-        "{end}[[registry]]{end}match = {}{end}role_arn = {}{end}",
-        quoted_plainly(&wanted.registry.host()),
-        quoted_plainly(role)
-    ))
 }
 
 fn registries(text: &str, table: &DeTable<'_>, wanted: &[Wanted]) -> Result<Vec<Splice>, EditError> {
@@ -142,35 +138,6 @@ fn allows(pattern: &str, value: &str) -> bool {
     let Some(remaining) = value.strip_prefix(first) else { return false };
     (0..=remaining.len())
         .any(|skipped| remaining.get(skipped..).is_some_and(|remaining| allows(rest, remaining)))
-}
-
-fn rules(text: &str, table: &DeTable<'_>, wanted: &[Wanted]) -> Result<Vec<Splice>, EditError> {
-    let existing = table.get("registry").and_then(|rules| rules.get_ref().as_array());
-    let mut added = String::new();
-    for wanted in wanted.iter().filter(|wanted| wanted.role_arn.is_some()) {
-        let host = wanted.registry.host();
-        let same = existing.into_iter().flat_map(|rules| rules.iter()).find_map(|rule| {
-            let rule = rule.get_ref().as_table()?;
-            (text_member(rule, "match")? == host).then_some(rule)
-        });
-        match same {
-            None => added.push_str(&rule(wanted, line_end(text)).unwrap_or_default()),
-            Some(rule) if text_member(rule, "role_arn") == wanted.role_arn.as_deref() => {}
-            Some(_) => return Err(EditError::Occupied { name: format!("the rule for {host}") }),
-        }
-    }
-    if added.is_empty() {
-        return Ok(Vec::new());
-    }
-    let end = if text.ends_with('\n') { "" } else { line_end(text) };
-    Ok(vec![Splice::insert(text.len(), format!("{end}{added}"))])
-}
-
-fn text_member<'t>(table: &'t DeTable<'_>, key: &str) -> Option<&'t str> {
-    match table.get(key)?.get_ref() {
-        DeValue::String(text) => Some(text),
-        _ => None,
-    }
 }
 
 fn texts(name: &str, value: &DeValue<'_>) -> Result<Vec<String>, EditError> {

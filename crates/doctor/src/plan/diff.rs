@@ -18,9 +18,10 @@ impl Change {
     pub fn diff(&self) -> String {
         let path = self.path.display();
         if self.content == Content::Program {
-            let was = match &self.before {
-                Some(before) => format!("program of {} bytes", before.len()),
-                None => "nothing".to_owned(),
+            let was = match (&self.link, &self.before) {
+                (Some(target), _) => format!("link to {}", target.display()),
+                (None, Some(before)) => format!("program of {} bytes", before.len()),
+                (None, None) => "nothing".to_owned(),
             };
             return format!("--- {path}\n+++ {path}\n-{was}\n+program of {} bytes\n", self.after.len());
         }
@@ -64,7 +65,7 @@ mod tests {
     fn diff(content: Content, before: &str, after: &str) -> String {
         let creation = Creation { owner: None, mode: 0o600, folder_mode: 0o700 };
         let (before, after) = (Some(before.into()), after.into());
-        Change { path: "/f".into(), before, after, creation, content }.diff()
+        Change { path: "/f".into(), before, link: None, after, creation, content }.diff()
     }
 
     #[test]

@@ -15,8 +15,11 @@ pub struct Plan {
 pub struct Change {
     /// The file, as an absolute path of the machine.
     pub path: PathBuf,
-    /// What it holds; `None` if there is no such file.
+    /// What it holds; `None` if there is no such file, or a link that is replaced.
     pub before: Option<Vec<u8>>,
+    /// Where the link leads that stands in the place of a program. It is replaced itself, and what it leads to is left
+    /// alone: that belongs to a package, or is ecru. Links to other files are followed.
+    pub link: Option<PathBuf>,
     /// What it shall hold.
     pub after: Vec<u8>,
     /// How a file is made that is not there yet.

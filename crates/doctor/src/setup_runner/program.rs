@@ -1,7 +1,8 @@
 //! The helper, on the PATH of the service.
 //!
 //! It is a copy, owned by root, and not a link: a link would let whoever owns the folder of ecru decide what the
-//! service runs, and break when that folder is private.
+//! service runs, and break when that folder is private. A link that is there already is replaced, never written through:
+//! what it leads to is ecru itself, or a package's.
 
 use std::path::{Path, PathBuf};
 
@@ -9,9 +10,10 @@ use object::read::elf::{ElfFile32, ElfFile64};
 use object::{Architecture, Object as _};
 
 use super::Request;
-use crate::files::read_limited;
+use crate::files::{below_itself, read_limited};
 use crate::plan::{Change, Content, Creation};
 use crate::service::{Service, below};
+use crate::shell::shell_word;
 
 /// The program that Docker's files name as `ecr-login`.
 pub const HELPER: &str = "docker-credential-ecr-login";
@@ -77,10 +79,14 @@ pub(crate) fn change_at(path: PathBuf, program: &Path, root: &Path) -> Result<Ch
         let wanted = std::env::consts::ARCH;
         return Err(ProgramError::Architecture { path: program.to_owned(), wanted });
     }
-    let before =
-        read_limited(&below(root, &path), MAX_BYTES).map_err(|error| unreadable(&path, error.to_string()))?;
+    let place = below_itself(root, &path);
+    let link = std::fs::read_link(&place).ok();
+    let before = match &link {
+        Some(_) => None,
+        None => read_limited(&place, MAX_BYTES).map_err(|error| unreadable(&path, error.to_string()))?,
+    };
     let creation = Creation { owner: None, mode: 0o755, folder_mode: 0o755 };
-    Ok(Change { path, before, after, creation, content: Content::Program })
+    Ok(Change { path, before, link, after, creation, content: Content::Program })
 }
 
 /// The folder for the helper.
@@ -106,7 +112,7 @@ fn preferred(folders: &[PathBuf]) -> Option<&PathBuf> {
 /// The command that makes one of the folders fit.
 fn making_fit(path: &[PathBuf], root: &Path) -> String {
     let folder = preferred(candidates(path, root)).map(|folder| below(root, folder)).unwrap_or_default();
-    let (exists, folder) = (folder.exists(), folder.display());
+    let (exists, folder) = (folder.exists(), shell_word(&folder.display().to_string()));
     if exists {
         return format!("chown root: {folder} && chmod go-w {folder}");
     }

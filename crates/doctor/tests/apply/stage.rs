@@ -13,15 +13,22 @@ pub(crate) const STATE: &str = "/var/lib/ecru/setup";
 pub(crate) const CONFIG: &str = "/home/runner/.docker/config.json";
 
 pub(crate) struct Stage {
-    root: TempDir,
+    _folder: TempDir,
+    root: PathBuf,
 }
 
 impl Stage {
     pub(crate) fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(root.path().join("home/runner")).unwrap();
-        std::fs::create_dir_all(root.path().join("etc")).unwrap();
-        Self { root }
+        Self::at("root")
+    }
+
+    /// In a folder of this name.
+    pub(crate) fn at(name: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join(name);
+        std::fs::create_dir_all(root.join("home/runner")).unwrap();
+        std::fs::create_dir_all(root.join("etc")).unwrap();
+        Self { _folder: folder, root }
     }
 
     pub(crate) fn machine(&self) -> Machine<'_> {
@@ -29,11 +36,11 @@ impl Stage {
     }
 
     pub(crate) fn machine_for<'a>(&'a self, set_up: &'a str) -> Machine<'a> {
-        Machine { root: self.root.path(), state: Path::new(STATE), set_up }
+        Machine { root: &self.root, state: Path::new(STATE), set_up }
     }
 
     pub(crate) fn path(&self, path: &str) -> PathBuf {
-        self.root.path().join(path.trim_start_matches('/'))
+        self.root.join(path.trim_start_matches('/'))
     }
 
     pub(crate) fn write(&self, path: &str, text: &str, mode: u32) {
@@ -51,6 +58,7 @@ impl Stage {
         Change {
             path: path.into(),
             before: std::fs::read(self.path(path)).ok(),
+            link: None,
             after: after.into(),
             creation: Creation { owner: None, mode: 0o600, folder_mode: 0o700 },
             content: Content::DockerConfig,
@@ -59,7 +67,7 @@ impl Stage {
 
     /// Everything but the records.
     pub(crate) fn everything(&self) -> BTreeMap<PathBuf, Entry> {
-        tree(self.root.path(), &self.path("/var"))
+        tree(&self.root, &self.path("/var"))
     }
 }
 

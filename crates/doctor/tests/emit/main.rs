@@ -104,7 +104,7 @@ fn terraform_makes_an_identity_and_keeps_containers_from_it() {
 /// Whether `text` is a system's configuration that allows all of `mixed` and nothing else.
 #[track_caller]
 fn assert_permits(text: &str) {
-    Config::check_system_file(text.as_bytes()).unwrap();
+    Config::of_system_file(text.as_bytes()).unwrap();
     let ecru: toml::Table = text.parse().unwrap();
     assert_eq!(ecru["registries"].as_array().unwrap().len(), 3);
     assert_eq!(ecru["registry"][0]["role_arn"].as_str(), Some(ROLE));

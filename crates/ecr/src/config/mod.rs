@@ -160,12 +160,14 @@ impl Config {
         Ok(config)
     }
 
-    /// Whether `content` could be the system's file.
+    /// What `content` would say as the system's file.
     ///
     /// # Errors
     /// If no program of ecru's would read it.
-    pub fn check_system_file(content: &[u8]) -> Result<(), Fault> {
-        Self::default().add_text(content, true)
+    pub fn of_system_file(content: &[u8]) -> Result<Self, Fault> {
+        let mut config = Self::default();
+        config.add_text(content, true)?;
+        Ok(config)
     }
 
     fn add(&mut self, source: &Source) -> Result<(), ConfigError> {

@@ -62,7 +62,7 @@ fn apply_until_current(
         match apply(&planned, machine) {
             Ok(()) => return Ok(()),
             Err(ApplyError::Changed { .. }) if attempt < ATTEMPTS => planned = again()?,
-            Err(error) => return Err(failed(&error)),
+            Err(error) => return Err(failed(&error, machine.root)),
         }
     }
     Ok(())
@@ -74,7 +74,7 @@ pub(super) fn take_back(set_up: &str, applying: &Applying, outside: &Outside) ->
     let machine = Machine { root: &applying.root, state: &state, set_up };
     let asks = !applying.yes && std::io::stdout().is_terminal();
     if applying.dry_run || asks {
-        let preview = preview_of_undo(machine).map_err(|error| failed(&error))?;
+        let preview = preview_of_undo(machine).map_err(|error| failed(&error, machine.root))?;
         say(&text::undone(&preview, "would be as it was"));
     }
     if applying.dry_run {
@@ -84,7 +84,7 @@ pub(super) fn take_back(set_up: &str, applying: &Applying, outside: &Outside) ->
     if asks && !is_answered_yes("Take it back?") {
         return Ok(exit_code::NOT_APPLIED);
     }
-    let undone = undo(machine).map_err(|error| failed(&error))?;
+    let undone = undo(machine).map_err(|error| failed(&error, machine.root))?;
     say(&text::undone(&undone, "as it was"));
     Ok(exit_code::OK)
 }
@@ -120,6 +120,6 @@ fn state(applying: &Applying, outside: &Outside) -> Result<PathBuf, CommandError
     })
 }
 
-fn failed(error: &ApplyError) -> CommandError {
-    CommandError::from_error(exit_code::SETUP_FAILED, error).maybe_hint(error.hint())
+fn failed(error: &ApplyError, root: &Path) -> CommandError {
+    CommandError::from_error(exit_code::SETUP_FAILED, error).maybe_hint(error.hint(root))
 }

@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use ecru_doctor::emit::DEFAULT_AUDIENCE;
 use ecru_doctor::setup_job::{DOCKER_CONFIG_FILE, HELPER_FILE, JobPlan, Request, plan};
 use ecru_doctor::setup_runner::PlanError;
+use ecru_doctor::surroundings::Target;
 
 use super::applying::{Texts, carry_out, take_back};
 use super::runner_config;
+use super::text::undo_command;
 use crate::args::SetupJobArgs;
 use crate::commands::emit::gitlab_ci_text;
 use crate::error::CommandError;
@@ -49,8 +51,10 @@ pub(super) fn run(args: &SetupJobArgs, outside: &Outside) -> Result<u8, CommandE
     let texts = Texts {
         set_up: SET_UP,
         shown: &|planned| shown(&request, planned, runs_elsewhere),
-        applied: "Done. The runner reads its config.toml by itself. To take it back: ecru setup job --undo\n"
-            .to_owned(),
+        applied: format!(
+            "Done. The runner reads its config.toml by itself. To take it back: {}\n",
+            undo_command(SET_UP, &Target::at(root))
+        ),
     };
     let again = || plan(&request).map(|JobPlan { plan, .. }| plan).map_err(|error| no_plan(&error));
     carry_out(&args.applying, outside, again, &texts)

@@ -8,9 +8,11 @@ use ecru_doctor::plan::Plan;
 use ecru_doctor::setup_job_host::{
     JobHost, JobHostPlanError, RunnerRequest, hop_limit_command, plan, plan_for_runner,
 };
+use ecru_doctor::surroundings::Target;
 
 use super::applying::{Texts, carry_out, take_back};
 use super::runner_config;
+use super::text::undo_command;
 use crate::args::{JobHostPlace, SetupJobHostArgs};
 use crate::error::CommandError;
 use crate::exit_code;
@@ -47,15 +49,21 @@ fn this_host(args: &SetupJobHostArgs, addresses: &[IpAddr], outside: &Outside) -
             hop_limit_command("INSTANCE_ID")
         ),
     ];
+    let root = &args.applying.root;
+    let target = Target::at(root);
+    let undo = undo_command(SET_UP, &target);
     let texts = Texts {
         set_up: SET_UP,
         shown: &|planned| shown(&found, planned, &notes),
-        applied: format!(
-            "Done. Now the rules have to be applied: systemctl daemon-reload && systemctl restart {UNIT}\n\
-             To take it back: {SCRIPT_FILE} remove && ecru setup job-host --undo && systemctl daemon-reload\n"
-        ),
+        applied: if target.is_this_machine() {
+            format!(
+                "Done. Now the rules have to be applied: systemctl daemon-reload && systemctl restart {UNIT}\n\
+                 To take it back: {SCRIPT_FILE} remove && {undo} && systemctl daemon-reload\n"
+            )
+        } else {
+            format!("Done. That machine applies the rules when it starts Docker. To take it back: {undo}\n")
+        },
     };
-    let root = &args.applying.root;
     carry_out(&args.applying, outside, || plan(root, addresses).map_err(|error| no_plan(&error)), &texts)
 }
 
@@ -65,6 +73,7 @@ fn config_toml(
     outside: &Outside,
 ) -> Result<u8, CommandError> {
     let root = &args.applying.root;
+    let target = Target::at(root);
     let config = runner_config(root, args.config.as_deref(), outside)?;
     let user_data = config.with_file_name(USER_DATA);
     let host = JobHost::default().with_addresses(addresses);
@@ -88,9 +97,11 @@ fn config_toml(
     let texts = Texts {
         set_up: SET_UP,
         shown: &|planned| shown(&found, planned, &notes),
-        applied: "Done. To take it back: ecru setup job-host --undo\n\
-                  Settings of an autoscaler count after: systemctl restart gitlab-runner\n"
-            .to_owned(),
+        applied: format!(
+            "Done. To take it back: {}\nSettings of an autoscaler count after{}: systemctl restart gitlab-runner\n",
+            undo_command(SET_UP, &target),
+            if target.is_this_machine() { "" } else { ", on that machine" }
+        ),
     };
     carry_out(&args.applying, outside, || plan_for_runner(&request).map_err(|error| no_plan(&error)), &texts)
 }

@@ -13,7 +13,7 @@ use crate::outside::Outside;
 use crate::wanted_registries::wanted_registries;
 
 /// As its command is called.
-const SET_UP: &str = "runner";
+pub(super) const SET_UP: &str = "runner";
 
 /// Sets up; the exit code says whether everything is as it should be.
 pub(in crate::commands) fn run(args: &SetupRunnerArgs, outside: &Outside) -> Result<u8, CommandError> {

@@ -9,6 +9,7 @@ use ecru_doctor::iam_policy::pull_policy;
 use ecru_doctor::plan::Plan;
 use ecru_doctor::service::{Kind, Service};
 use ecru_doctor::setup_runner::{Outlet, Request, registries};
+use ecru_doctor::surroundings::Target;
 
 /// After a plan that was only shown.
 pub(super) const NOT_APPLIED: &str = "Nothing was changed. To make these changes, add --yes.\n";
@@ -87,13 +88,21 @@ fn roles<'r>(request: &Request<'r>) -> BTreeSet<&'r str> {
 
 /// After the changes.
 pub(super) fn applied(service: &Service, request: &Request<'_>) -> String {
-    let mut text = "Done. To take it back: ecru setup runner --undo\n".to_owned();
+    let target = Target::at(request.root);
+    let mut text = format!("Done. To take it back: {}\n", undo_command(super::runner::SET_UP, &target));
     if service.kind == Kind::Systemd && !request.aws_environment.is_empty() {
-        text.push_str(
-            "Now the service has to be started anew: systemctl daemon-reload && systemctl restart gitlab-runner\n",
+        let place = if target.is_this_machine() { "" } else { " on that machine" };
+        let _ = writeln!(
+            text,
+            "Now the service has to be started anew{place}: systemctl daemon-reload && systemctl restart gitlab-runner",
         );
     }
     text
+}
+
+/// The command that takes the last set-up of this kind back, on the machine that it was for.
+pub(super) fn undo_command(set_up: &str, target: &Target) -> String {
+    target.told(format!("ecru setup {set_up} --undo"))
 }
 
 /// What is taken back; `how` says whether it was.
