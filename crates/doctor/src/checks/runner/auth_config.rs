@@ -6,8 +6,7 @@ use ecru_gitlab::registry_auth::FileContent;
 use ecru_gitlab::variables::DOCKER_AUTH_CONFIG;
 use secrecy::ExposeSecret as _;
 
-use super::config_toml::entry_lines;
-use super::{Facts, mistake};
+use super::{Facts, entry, mistake};
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
 
 pub(super) static PLACE: Definition = Definition {
@@ -109,15 +108,14 @@ pub(super) fn well_formed(facts: &Facts<'_>) -> Vec<Check> {
             let check = Check::fail(&WELL_FORMED, reason)
                 .about(runner.name.clone())
                 .seen(format!("the runner says: {error}"));
+            let line = entry::line_of(facts, &runner.name);
             match (found.and_then(|found| found.meant), error.hint()) {
-                (Some(meant), _) => check.fix(entry_lines(facts, &meant)),
-                (None, hint) => check.fix(Fix::Lines {
-                    place: "config.toml, `environment` of `[[runners]]`".to_owned(),
-                    lines: hint.unwrap_or_else(|| {
-                        r#"environment = ['DOCKER_AUTH_CONFIG={"credHelpers":{"REGISTRY":"ecr-login"}}']"#
-                            .to_owned()
-                    }),
-                }),
+                (Some(meant), _) => check.fix(entry::fix(facts, line, &meant)),
+                (None, Some(hint)) => check.fix(Fix::advice(format!("in DOCKER_AUTH_CONFIG: {hint}"))),
+                (None, None) => {
+                    let meant = r#"{"credHelpers":{"REGISTRY":"ecr-login"}}"#;
+                    check.fix(entry::fix(facts, line, meant))
+                }
             }
         })
         .collect()
