@@ -3,6 +3,7 @@
 
 mod answers;
 mod entries;
+mod executors;
 mod fixture;
 mod fixtures;
 mod forms;

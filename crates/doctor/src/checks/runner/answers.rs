@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use ecru_ecr::config::Config;
 use ecru_gitlab::registry_auth::{
     Entry, HelperExit, HelperVerb, Origin, ResolutionError, ResolvedCredential, SourceState, StdoutClass,
     Verdict,
 };
 
+use super::pullers::why_nothing_is_sent;
 use super::settings::is_for_ecr;
 use super::{Facts, Resolved, ResolvedSources};
 use crate::files::read_end;
@@ -148,8 +150,9 @@ fn listed(facts: &Facts<'_>, sources: &ResolvedSources) -> Vec<Check> {
         .filter(|entry| matches!(&entry.origin, Origin::Store { suffix } if *suffix == call.suffix))
         .collect();
     let is_listed = |registry: &String| keys.iter().any(|entry| host_of(&entry.path) == registry.as_str());
-    let named = facts.named_registries();
-    let wanted = facts.wanted_registries();
+    let runners = facts.runners_called(&sources.runners);
+    let named = facts.named_by(&runners);
+    let wanted = facts.registries_met_by(&runners, &Config::default());
     let missing: Vec<&String> =
         wanted.iter().filter(|registry| !is_listed(registry) && !named.contains(registry)).collect();
     let reason = match (missing.as_slice(), keys.is_empty() && named.is_empty()) {
@@ -216,6 +219,9 @@ fn credentials(facts: &Facts<'_>, resolved: &Resolved) -> Vec<Check> {
     let mut checks = Vec::new();
     for registry in &registries {
         for sources in &resolved.sources {
+            if !facts.is_met_by(&facts.runners_called(&sources.runners), registry) {
+                continue;
+            }
             let subject = match several {
                 true => format!("{registry} ({})", sources.runners.join(", ")),
                 false => registry.clone(),
@@ -251,6 +257,10 @@ fn without_credentials(
 ) -> Check {
     let entries = sources.all.trace.entries.iter().filter(|entry| host_of(&entry.path) == registry);
     let entries: Vec<&Entry> = entries.collect();
+    let why_not = why_nothing_is_sent(&facts.runners_called(&sources.runners));
+    if let Some(reason) = why_not.filter(|_| entries.is_empty()) {
+        return Check::not_applicable(&CREDENTIALS, reason);
+    }
     let runs = resolved.helpers.runs().iter();
     let runs = runs.filter(|(question, _)| entries.iter().any(|entry| entry.key == question.stdin));
     let said: Vec<String> = runs.flat_map(|(_, run)| run.stderr.lines().map(quoted)).collect();

@@ -12,6 +12,7 @@ mod login;
 mod mistakes;
 mod mounts;
 mod openness;
+mod pullers;
 mod remedy;
 mod service;
 mod settings;
