@@ -193,6 +193,15 @@ async fn a_password_that_has_expired_is_told_unless_a_helper_is_asked() {
     assert_eq!(find(&checks, "job.docker.login").outcome, Outcome::Pass);
     assert!(reason(&checks, "job.helper.found").contains("docker-credential-ecr-login"));
 
+    let variable = format!("{{{auths}}}");
+    let job = Job::new().await.with_docker("29.0.0").with("DOCKER_AUTH_CONFIG", &variable);
+    let registry = job.registry();
+    let checks = job.checks().await;
+    let [Fix::Advice { text }] = find(&checks, "job.docker.login").fixes.as_slice() else {
+        panic!("{checks:#?}")
+    };
+    assert!(text.contains("unset DOCKER_AUTH_CONFIG"), "`docker logout` changes config.json only: {text}");
+
     let fresh = format!(r#"{{"auths":{{"{registry}":{{"auth":"{}"}}}}}}"#, stored(4_000_000_000));
     let job = Job::new().await.with_docker("29.0.0").with("DOCKER_AUTH_CONFIG", &fresh);
     assert_eq!(find(&job.checks().await, "job.docker.login").outcome, Outcome::Pass);
