@@ -9,6 +9,7 @@ use ecru_gitlab::registry_auth::{
     Verdict,
 };
 
+use super::dropped::{dropped_source, fix_of_dropped};
 use super::pullers::why_nothing_is_sent;
 use super::settings::is_for_ecr;
 use super::{Facts, Resolved, ResolvedSources};
@@ -194,7 +195,7 @@ fn kept(facts: &Facts<'_>, sources: &ResolvedSources, resolved: &Resolved) -> Ve
             let check = Check::fail(&KEPT, quoted(error)).about(source.to_string());
             let check = lost.into_iter().fold(check, Check::seen);
             let said = resolved.helpers.runs().iter().flat_map(|(_, run)| run.stderr.lines()).take(3);
-            said.map(quoted).fold(check, Check::seen).fix(facts.setup_command())
+            said.map(quoted).fold(check, Check::seen).fix(fix_of_dropped(facts, sources, source))
         })
         .collect();
     let was_run = trace.helper_calls.iter().all(|call| call.exit != HelperExit::NotRun);
@@ -258,7 +259,9 @@ fn without_credentials(
     let entries = sources.all.trace.entries.iter().filter(|entry| host_of(&entry.path) == registry);
     let entries: Vec<&Entry> = entries.collect();
     let why_not = why_nothing_is_sent(&facts.runners_called(&sources.runners));
-    if let Some(reason) = why_not.filter(|_| entries.is_empty()) {
+    if let Some(reason) =
+        why_not.filter(|_| entries.is_empty() && dropped_source(facts, sources, registry).is_none())
+    {
         return Check::not_applicable(&CREDENTIALS, reason);
     }
     let runs = resolved.helpers.runs().iter();
@@ -267,8 +270,13 @@ fn without_credentials(
     let (hints, causes): (Vec<String>, Vec<String>) =
         said.into_iter().partition(|line| line.contains("hint: "));
     let log = peer_log(facts);
+    let dropped =
+        entries.first().map(|entry| &entry.source).or_else(|| dropped_source(facts, sources, registry));
     let reason = match entries.first().map(|entry| (&entry.verdict, &entry.origin)) {
-        None => "no source names it".to_owned(),
+        None => match dropped {
+            Some(source) => format!("{source} names it, and was dropped"),
+            None => "no source names it".to_owned(),
+        },
         Some((Verdict::NotFound, origin)) => match causes.first().or(log.as_ref()) {
             Some(cause) => format!("{origin} says that it has none: {cause}"),
             None => format!("{origin} says that it has none, and not why"),
@@ -278,9 +286,10 @@ fn without_credentials(
     };
     let check = Check::fail(&CREDENTIALS, reason);
     let check = causes.into_iter().chain(log).fold(check, Check::seen);
-    match hints.first().and_then(|line| line.split_once("hint: ")) {
-        Some((_, hint)) => check.fix(facts.fix_of_hint(hint)),
-        None => check.fix(facts.setup_command()),
+    match (hints.first().and_then(|line| line.split_once("hint: ")), dropped) {
+        (Some((_, hint)), _) => check.fix(facts.fix_of_hint(hint)),
+        (None, Some(source)) => check.fix(fix_of_dropped(facts, sources, source)),
+        (None, None) => check.fix(facts.setup_command()),
     }
 }
 

@@ -5,6 +5,7 @@ mod auth_config;
 mod aws_keys;
 mod config_toml;
 mod docker_config;
+mod dropped;
 mod entry;
 mod facts;
 mod helper_program;

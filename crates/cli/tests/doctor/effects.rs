@@ -1,0 +1,50 @@
+//! What is printed as a fix changes what it is printed for.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::Value;
+
+use super::machine::{HOST, Machine, checks, failures};
+
+const DOCKER_CONFIG: &str = "/root/.docker/config.json";
+
+fn failed(diagnosis: &Value, id: &str) -> Value {
+    let is_it = |check: &Value| check["id"] == id && check["outcome"] == "fail";
+    checks(diagnosis).into_iter().find(is_it).unwrap_or_else(|| panic!("{id} does not fail: {diagnosis:#}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_of_others_that_fails_is_to_go_or_to_be_mended() {
+    let machine = Machine::with_unit().await;
+    machine.set_up();
+    machine.write(
+        DOCKER_CONFIG,
+        &format!(r#"{{"auths":{{"h":{{"auth":"dTpw"}}}},"credsStore":"pass","credHelpers":{{"{HOST}":"ecr-login"}}}}"#),
+    );
+    let pass = "/usr/local/bin/docker-credential-pass";
+    machine.write(pass, "#!/bin/sh\necho 'pass not initialized'\nexit 1\n");
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(machine.place_of(pass), mode).expect("a mode");
+    let diagnosis = machine.diagnosis(&[]);
+    let file = machine.place_of(DOCKER_CONFIG).display().to_string();
+    for id in ["runner.sources.kept", "runner.registry.credentials"] {
+        let fixes = failed(&diagnosis, id)["fixes"].clone();
+        let wanted = format!(
+            "remove `credsStore: pass` from {file}, or make `docker-credential-pass list` work as user root"
+        );
+        assert_eq!(fixes[0]["text"], wanted, "{id}");
+    }
+
+    machine.write(
+        DOCKER_CONFIG,
+        &format!(r#"{{"credHelpers":{{"registry.example":"pass","{HOST}":"ecr-login"}}}}"#),
+    );
+    let fixes = failed(&machine.diagnosis(&[]), "runner.sources.kept")["fixes"].clone();
+    let wanted = format!(
+        "remove `registry.example` from `credHelpers` of {file}, or make `docker-credential-pass get` work as user root"
+    );
+    assert_eq!(fixes[0]["text"], wanted);
+
+    machine.write(DOCKER_CONFIG, &format!(r#"{{"credHelpers":{{"{HOST}":"ecr-login"}}}}"#));
+    assert_eq!(failures(&machine.diagnosis(&[])), Vec::<String>::new());
+}
