@@ -213,6 +213,16 @@ async fn a_file_that_docker_does_not_understand_is_named() {
     let registry = job.registry();
     job.write(".docker/config.json", &format!(r#"{{"auths":{{"{registry}":{{"auth":"{MARKER}"}}}}}}"#));
     assert!(reason(&job.checks().await, "job.docker.config").contains("base64"));
+
+    job.write(".docker/config.json", "\u{feff}{}");
+    let checks = job.checks().await;
+    assert!(reason(&checks, "job.docker.config").contains("byte order mark"));
+    let [Fix::Command { command, .. }] = find(&checks, "job.docker.config").fixes.as_slice() else {
+        panic!("{checks:#?}")
+    };
+    let mended = std::process::Command::new("/bin/sh").args(["-c", command]).status().unwrap();
+    assert!(mended.success(), "{command}");
+    assert_eq!(find(&job.checks().await, "job.docker.config").outcome, Outcome::Pass);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! What is printed as a fix changes what it is printed for.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -46,5 +47,18 @@ async fn a_store_of_others_that_fails_is_to_go_or_to_be_mended() {
     assert_eq!(fixes[0]["text"], wanted);
 
     machine.write(DOCKER_CONFIG, &format!(r#"{{"credHelpers":{{"{HOST}":"ecr-login"}}}}"#));
+    assert_eq!(failures(&machine.diagnosis(&[])), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_byte_order_mark_is_taken_away_by_the_command() {
+    let machine = Machine::with_unit().await;
+    machine.set_up();
+    machine.write(DOCKER_CONFIG, &format!("\u{feff}{{\"credHelpers\":{{\"{HOST}\":\"ecr-login\"}}}}"));
+    let check = failed(&machine.diagnosis(&["--no-exec"]), "runner.docker-config.well-formed");
+    assert!(check["reason"].as_str().is_some_and(|reason| reason.contains("byte order mark")), "{check}");
+    let command = check["fixes"][0]["command"].as_str().expect("a command");
+    let status = Command::new("/bin/sh").args(["-c", command]).status().expect("a shell");
+    assert!(status.success(), "{command}");
     assert_eq!(failures(&machine.diagnosis(&[])), Vec::<String>::new());
 }
