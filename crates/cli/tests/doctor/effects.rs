@@ -62,3 +62,26 @@ async fn a_byte_order_mark_is_taken_away_by_the_command() {
     assert!(status.success(), "{command}");
     assert_eq!(failures(&machine.diagnosis(&[])), Vec::<String>::new());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_variable_that_disturbs_docker_is_to_be_removed() {
+    let machine = Machine::with_unit().await;
+    machine.set_up();
+    let config = |entry: &str| {
+        format!(
+            "[[runners]]\nname = \"shop\"\nexecutor = \"docker\"\nenvironment = [{entry}]\n[runners.docker]\n\
+             image = \"{HOST}/shop/build:1\"\n"
+        )
+    };
+    let entry = format!("'DOCKER_AUTH_CONFIG={{\"credHelpers\":{{\"{HOST}\":\"ecr-login\"}}}}'");
+    machine.write("/etc/gitlab-runner/config.toml", &config(&entry));
+    let check = failed(&machine.diagnosis(&["--no-exec"]), "runner.auth-config.docker-cli");
+    let advice = check["fixes"][0]["text"].as_str().expect("advice");
+    assert!(advice.contains("remove DOCKER_AUTH_CONFIG from `environment`"), "{advice}");
+    assert!(advice.ends_with("/etc/gitlab-runner/config.toml, line 4"), "{advice}");
+    assert!(advice.contains(&format!("ecru setup runner --registry {HOST}")), "{advice}");
+
+    machine.write("/etc/gitlab-runner/config.toml", &config(""));
+    let is_told = checks(&machine.diagnosis(&[])).iter().any(|check| check["outcome"] == "fail");
+    assert!(!is_told);
+}
