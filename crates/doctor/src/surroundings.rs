@@ -237,4 +237,6 @@ pub struct ImageChoice {
     pub obstacles: Vec<String>,
     /// Why it would not pull at all, where it would not.
     pub aborted: Option<String>,
+    /// Why nothing needs to be sent, where nothing is: somebody else pulls.
+    pub left_to_others: Option<String>,
 }

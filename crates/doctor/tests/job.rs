@@ -193,6 +193,15 @@ async fn a_password_that_has_expired_is_told_unless_a_helper_is_asked() {
     assert_eq!(find(&checks, "job.docker.login").outcome, Outcome::Pass);
     assert!(reason(&checks, "job.helper.found").contains("docker-credential-ecr-login"));
 
+    let variable = format!("{{{auths}}}");
+    let job = Job::new().await.with_docker("29.0.0").with("DOCKER_AUTH_CONFIG", &variable);
+    let registry = job.registry();
+    let checks = job.checks().await;
+    let [Fix::Advice { text }] = find(&checks, "job.docker.login").fixes.as_slice() else {
+        panic!("{checks:#?}")
+    };
+    assert!(text.contains("unset DOCKER_AUTH_CONFIG"), "`docker logout` changes config.json only: {text}");
+
     let fresh = format!(r#"{{"auths":{{"{registry}":{{"auth":"{}"}}}}}}"#, stored(4_000_000_000));
     let job = Job::new().await.with_docker("29.0.0").with("DOCKER_AUTH_CONFIG", &fresh);
     assert_eq!(find(&job.checks().await, "job.docker.login").outcome, Outcome::Pass);
@@ -204,6 +213,16 @@ async fn a_file_that_docker_does_not_understand_is_named() {
     let registry = job.registry();
     job.write(".docker/config.json", &format!(r#"{{"auths":{{"{registry}":{{"auth":"{MARKER}"}}}}}}"#));
     assert!(reason(&job.checks().await, "job.docker.config").contains("base64"));
+
+    job.write(".docker/config.json", "\u{feff}{}");
+    let checks = job.checks().await;
+    assert!(reason(&checks, "job.docker.config").contains("byte order mark"));
+    let [Fix::Command { command, .. }] = find(&checks, "job.docker.config").fixes.as_slice() else {
+        panic!("{checks:#?}")
+    };
+    let mended = std::process::Command::new("/bin/sh").args(["-c", command]).status().unwrap();
+    assert!(mended.success(), "{command}");
+    assert_eq!(find(&job.checks().await, "job.docker.config").outcome, Outcome::Pass);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -291,3 +291,61 @@ fn a_process_in_a_container_is_known_as_one() {
     assert!(error.hint().unwrap().contains("--root /proc/9/root"), "{error}");
     assert!(matches!(root.chosen("/etc", None), Err(ServiceError::NoPath)), "the one of the given home");
 }
+
+#[test]
+fn a_home_that_the_unit_hides_is_told() {
+    let place = "/etc/systemd/system/gitlab-runner.service.d/hard.conf";
+    let troubles = |lines: &str| {
+        let unit = ("/etc/systemd/system/gitlab-runner.service", UNIT);
+        Root::with(&[unit, (place, &format!("[Service]\n{lines}\n"))]).service().troubles
+    };
+    for lines in [
+        "ProtectHome=yes",
+        "ProtectHome=True",
+        "ProtectHome=tmpfs",
+        "ProtectHome=yes\nProtectHome=\nBindPaths=/root",
+        "User=ci\nEnvironment=HOME=/home/ci\nProtectHome=1",
+        "InaccessiblePaths=/opt -/root",
+        "TemporaryFileSystem=/root:ro",
+        "User=ci\nInaccessiblePaths=+/srv",
+    ] {
+        let found = troubles(lines);
+        let [trouble @ Trouble::HiddenHome { unit, .. }] = found.as_slice() else {
+            panic!("{lines}: {found:?}")
+        };
+        assert_eq!((unit.as_path(), trouble.command()), (Path::new(place), None), "{lines}");
+        assert!(trouble.advice().unwrap().contains("HOME"), "{lines}");
+    }
+    for lines in [
+        "ProtectHome=read-only",
+        "ProtectHome=no",
+        "ProtectHome=yes\nProtectHome=off",
+        "ProtectHome=yes\nEnvironment=HOME=/var/lib/runner",
+        "ProtectHome=tmpfs\nBindPaths=/srv:/root /root",
+        "ProtectHome=tmpfs\nBindReadOnlyPaths=-/srv/root:/root:rbind",
+        "InaccessiblePaths=/root\nInaccessiblePaths=",
+        "InaccessiblePaths=/root/secret /roo",
+    ] {
+        assert_eq!(troubles(lines), [], "{lines}");
+    }
+}
+
+#[test]
+fn a_user_that_is_made_at_the_start_is_that_of_the_process() {
+    let unit = format!("{UNIT}DynamicUser=yes\n");
+    let unit = ("/etc/systemd/system/gitlab-runner.service", unit.as_str());
+    let root = Root::with(&[unit]);
+    let error = root.service_with(&[]).unwrap_err();
+    assert!(matches!(error, ServiceError::DynamicUser { .. }), "{error}");
+    assert!(error.hint().unwrap().contains("--home"));
+    assert_eq!(root.chosen("/etc", None).unwrap().home, Path::new("/etc"));
+
+    let dynamic = ("/proc/9/status", "Uid:\t61234\t61234\t61234\t61234\n");
+    let service = Root::with(&[&[unit][..], &PROCESS, &[dynamic]].concat()).service();
+    assert_eq!((service.uid, service.home.as_path()), (61234, Path::new("/srv/runner")));
+    assert_eq!(service.kind, Kind::Systemd);
+
+    let fixed = ("/etc/passwd", "gitlab-runner:x:997:997::/srv/ci:/bin/sh\n");
+    let service = Root::with(&[unit, fixed]).service();
+    assert_eq!((service.uid, service.home.as_path()), (997, Path::new("/srv/ci")), "an account of that name");
+}

@@ -49,6 +49,8 @@ pub struct EngineDescription {
     pub newest_api_version: String,
     /// The folder of its images and containers on its machine; empty if it gives none.
     pub data_root: String,
+    /// Whether containerd has its images, in a folder of its own; so it is by default since Docker 29.
+    pub has_containerd_store: bool,
     /// The operating system of its machine, such as `Debian GNU/Linux 12 (bookworm)` or `Docker Desktop`.
     pub operating_system: String,
     /// The platform that its containers run on by default, such as `linux/amd64`.
@@ -101,6 +103,7 @@ impl Engine {
             api_version,
             newest_api_version: newest_api_version.unwrap_or_default(),
             data_root: info.docker_root_dir.unwrap_or_default(),
+            has_containerd_store: names_containerd(&info.driver_status.unwrap_or_default()),
             operating_system: info.operating_system.unwrap_or_default(),
             platform,
             rootless: security_options.iter().any(|option| option == "name=rootless"),
@@ -167,6 +170,11 @@ fn with_path_prefix(mut request: BollardRequest, prefix: &str) -> BollardRequest
     request
 }
 
+/// Returns true if the state of the storage driver names containerd (moby `daemon/containerd/service.go`, `Status`).
+fn names_containerd(driver_status: &[Vec<String>]) -> bool {
+    driver_status.iter().flatten().any(|word| word.starts_with("io.containerd.snapshotter"))
+}
+
 /// Returns the OCI name of a machine architecture that the engine reports as the kernel does (`uname -m`).
 fn architecture_name(kernel_name: &str) -> &str {
     match kernel_name {
@@ -181,6 +189,13 @@ fn architecture_name(kernel_name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_driver_names_containerd() {
+        let status = |words: [&str; 2]| names_containerd(&[words.map(str::to_owned).to_vec()]);
+        assert!(status(["driver-type", "io.containerd.snapshotter.v1"]));
+        assert!(!status(["Backing Filesystem", "extfs"]) && !names_containerd(&[]));
+    }
 
     #[test]
     fn the_path_is_pinned_and_the_query_kept() {

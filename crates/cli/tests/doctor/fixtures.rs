@@ -126,22 +126,40 @@ fn assert_commands_can_be_typed(machine: &Machine, diagnosis: &Value) {
     }
 }
 
-/// Does what a person would do with lines: those of DOCKER_AUTH_CONFIG take the place of the line that has it, others
-/// come behind what is there.
-fn write_lines(machine: &Machine, fix: &Value) -> Result<(), String> {
-    let place = PathBuf::from(fix["place"].as_str().unwrap_or_default());
+/// Does what a person would do with lines: those for an entry take its place on the line that they name, others come
+/// behind what is there.
+pub(crate) fn write_lines(machine: &Machine, fix: &Value) -> Result<(), String> {
+    let place = fix["place"].as_str().unwrap_or_default();
+    let (file, line) = place.split_once(", line ").unwrap_or((place, ""));
+    let place = PathBuf::from(file);
     if !place.starts_with(machine.root()) {
         return Err(format!("{} is not below the machine's root", place.display()));
     }
     let (key, secret) = machine.keys();
     let lines = fix["lines"].as_str().unwrap_or_default().replace("SECRET", &secret).replace("KEY", &key);
     let old = std::fs::read_to_string(&place).unwrap_or_default();
-    let has_place = |line: &&str| line.contains("DOCKER_AUTH_CONFIG") && lines.contains("DOCKER_AUTH_CONFIG");
-    let new = match old.lines().find(has_place) {
-        Some(line) => old.replace(line, &lines),
+    let number: Option<usize> = line.split(',').next().and_then(|number| number.parse().ok());
+    let new = match number.and_then(|number| Some((number, old.lines().nth(number - 1)?))) {
+        Some((number, line)) => {
+            let with_entry = format!("{}\n", with_entry(line, &lines)?);
+            let before: String = old.split_inclusive('\n').take(number - 1).collect();
+            let behind: String = old.split_inclusive('\n').skip(number).collect();
+            [before, with_entry, behind].concat()
+        }
         None => format!("{old}{lines}\n"),
     };
     write(&place, &new)
+}
+
+/// A line whose entry for DOCKER_AUTH_CONFIG, from its first quote to its last, is `entry`.
+fn with_entry(line: &str, entry: &str) -> Result<String, String> {
+    let quotes = ['\'', '"'];
+    let name = line.find("DOCKER_AUTH_CONFIG").ok_or_else(|| format!("no such entry in `{line}`"))?;
+    let start = line[..name].rfind(quotes).ok_or("no quote")?;
+    let next = line[name..].find(", \"B=").map_or(line.len(), |next| name + next);
+    let brace = line[..next].rfind('}').ok_or("no brace")?;
+    let rest = line[brace + 1..].trim_start_matches(quotes);
+    Ok(format!("{}{entry}{rest}", &line[..start]))
 }
 
 fn write(place: &Path, text: &str) -> Result<(), String> {

@@ -113,3 +113,35 @@ async fn no_form_tells_what_a_broken_helper_tells() {
         assert_no_leak(&said.stdout, &["hunter2-hunter2"]);
     }
 }
+
+/// Root takes what is the system's into its hands, and never what is a person's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_in_a_home_directory_stays_its_owner_s() {
+    let machine = set_up().await;
+    machine.write(
+        "/etc/passwd",
+        "root:x:0:0::/root:/bin/sh\nubuntu:x:1000:1000::/home/ubuntu:/bin/sh\nd:x:1:1::/opt:/x\n",
+    );
+    machine.write(
+        "/etc/systemd/system/gitlab-runner.service.d/path.conf",
+        "[Service]\nEnvironment=PATH=/home/ubuntu/bin:/opt/shared:/usr/local/bin\n",
+    );
+    for folder in ["/home/ubuntu/bin", "/home/ubuntu", "/opt/shared"] {
+        machine.write(&format!("{folder}/.keep"), "");
+        let mode = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(machine.place_of(folder), mode).expect("a mode");
+    }
+    let diagnosis = machine.diagnosis(&["--no-exec"]);
+    let check = checks(&diagnosis).into_iter().find(|check| check["id"] == "runner.helper.owner");
+    let check = check.expect("the check");
+    let place = |path: &str| machine.place_of(path).display().to_string();
+    assert!(
+        check["reason"].as_str().is_some_and(|reason| reason.contains(&place("/home/ubuntu/bin"))),
+        "{check}"
+    );
+    let shared = place("/opt/shared");
+    assert!(check["fixes"][0]["command"].to_string().contains(&shared), "{check}");
+    assert!(!check["fixes"][0]["command"].to_string().contains("ubuntu"), "{check}");
+    let advice = check["fixes"][1]["text"].as_str().expect("advice");
+    assert!(advice.starts_with("take /home/ubuntu/bin out of the service's PATH"), "{advice}");
+}

@@ -2,6 +2,9 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod answers;
+mod effects;
+mod entries;
+mod executors;
 mod fixture;
 mod fixtures;
 mod forms;

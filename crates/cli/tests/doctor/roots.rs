@@ -96,3 +96,22 @@ async fn files_can_be_named_by_their_places_here() {
     let fix = machine.diagnosis(&["--config", &config, "--home", &home, "--no-exec"]).to_string();
     assert!(fix.contains(&format!("--registry {HOST} --root")), "{fix}");
 }
+
+/// Whatever is written to a HOME that the service does not see, it would not read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_that_the_service_does_not_see_is_told_by_both_commands() {
+    let machine = machine_with(&[("/etc/systemd/system/gitlab-runner.service", UNIT)]).await;
+    let unit = "/etc/systemd/system/gitlab-runner.service.d/hard.conf";
+    machine.write(unit, "[Service]\nProtectHome=yes\n");
+    let diagnosis = machine.diagnosis(&["--no-exec"]);
+    assert_eq!(diagnosis["first_failure"], "runner.service.found");
+    let root = machine.root().display().to_string();
+    let setup = ["setup", "runner", "--root", &root, "--registry", HOST, "--dry-run"];
+    let said = machine.ecru(&setup, &[]);
+    assert!(said.stdout.contains("note    the service does not see its HOME `/root`"), "{}", said.stdout);
+
+    machine.write(unit, "[Service]\nDynamicUser=yes\n");
+    let said = machine.ecru(&setup, &[]);
+    assert!(said.code != Some(0) && said.stderr.contains("--home DIR"), "{}{}", said.stdout, said.stderr);
+    assert!(!machine.place_of("/root").exists(), "nothing of it is root's");
+}

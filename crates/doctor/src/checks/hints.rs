@@ -37,6 +37,11 @@ fn command(hint: &str) -> Option<&str> {
     }
 }
 
+/// What takes the byte order mark from a file. jq passes over it, and lines are written behind it as a rule.
+pub(super) fn without_mark(place: &str) -> Fix {
+    Fix::command(format!(r"sed -i '1s/^\xEF\xBB\xBF//' {}", shell_word(place)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

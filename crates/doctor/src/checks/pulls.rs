@@ -46,7 +46,7 @@ pub async fn checks(
 }
 
 fn without_identity(context: Context) -> Vec<Check> {
-    let reason = "no helper is named, and the passwords that are written down still work";
+    let reason = "no helper is named, and no password that is sent has expired";
     identity::definitions(context)
         .iter()
         .map(|definition| Check::not_applicable(definition, reason))

@@ -1,8 +1,8 @@
 //! What is in force, as `iptables -S` and `nft -j list ruleset` tell it.
 //!
 //! A listing says that a rule is there, not that it works: an earlier rule of another kind can let pass what it would
-//! reject. So only rules that nothing in their own chain precedes with an unconditional verdict count here, and a probe
-//! from inside a container is the better proof.
+//! reject. So only rules count here that nothing in their own chain precedes with an unconditional verdict, or with one
+//! that lets pass whatever containers send; and a probe from inside a container is the better proof.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -11,6 +11,12 @@ use serde_json::Value;
 
 /// The chains that every forwarded packet passes, and that are not Docker's own.
 const CHAINS: [&str; 2] = ["DOCKER-USER", "FORWARD"];
+
+/// Docker's chain that lets pass what its containers send, since 28.0; what is appended to FORWARD stands behind it.
+const DOCKER_FORWARD: &str = "DOCKER-FORWARD";
+
+/// What the names of Docker's bridges begin with, unless somebody names one.
+const BRIDGES: [&str; 2] = ["docker", "br-"];
 
 /// A rule that stops packets to one address.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +42,9 @@ pub fn iptables_rules(listing: &str) -> Vec<Rule> {
             ["-j", "ACCEPT" | "RETURN", ..] => {
                 ended.insert(*chain);
             }
+            conditions if *chain == CHAINS[1] && lets_containers_pass(conditions) => {
+                ended.insert(*chain);
+            }
             ["-d", destination, "-j", "REJECT" | "DROP", ..] => {
                 rules.extend(
                     host(destination).map(|address| Rule { address, place: format!("iptables {chain}") }),
@@ -45,6 +54,21 @@ pub fn iptables_rules(listing: &str) -> Vec<Rule> {
         }
     }
     rules
+}
+
+/// Whether a rule of FORWARD accepts what containers send, other than answers.
+fn lets_containers_pass(words: &[&str]) -> bool {
+    let behind = |option: &[&str]| {
+        let place = words.iter().position(|word| option.contains(word));
+        place.and_then(|place| words.get(place + 1)).copied().unwrap_or_default()
+    };
+    let is_of_bridge = BRIDGES.iter().any(|bridge| behind(&["-i"]).starts_with(bridge));
+    let is_of_answers = words.iter().any(|word| ["--ctstate", "--state", "-d"].contains(word));
+    match behind(&["-j", "-g"]) {
+        DOCKER_FORWARD => true,
+        "ACCEPT" => is_of_bridge && !is_of_answers,
+        _ => false,
+    }
 }
 
 /// The address of `ADDRESS` or of the network that holds nothing else.
@@ -83,8 +107,20 @@ pub fn nft_rules(listing: &str) -> Vec<Rule> {
         let mut matches =
             expressions.iter().map(|expression| &expression["match"]).filter(|found| found.is_object());
         let verdict = expressions.iter().find_map(verdict);
+        let is_to_docker = || {
+            let targets = expressions.iter().flat_map(|one| [&one["jump"]["target"], &one["goto"]["target"]]);
+            targets.into_iter().any(|target| target == DOCKER_FORWARD)
+        };
         match (matches.next(), matches.next(), verdict) {
             (None, None, Some(Verdict::Passes)) => {
+                ended.insert(chain.clone());
+            }
+            (Some(only), other, Some(Verdict::Passes))
+                if own != CHAINS[0] && is_from_bridge(only) && other.is_none_or(is_to_elsewhere) =>
+            {
+                ended.insert(chain.clone());
+            }
+            (_, _, None) if is_to_docker() => {
                 ended.insert(chain.clone());
             }
             (Some(only), None, Some(Verdict::Stops)) => {
@@ -119,6 +155,18 @@ fn verdict(expression: &Value) -> Option<Verdict> {
         (_, true) => Some(Verdict::Passes),
         _ => None,
     }
+}
+
+/// `iifname "docker0"` and the like.
+fn is_from_bridge(found: &Value) -> bool {
+    let name = found["right"].as_str().unwrap_or_default();
+    let is_equal = found["op"] == "==" && found["left"]["meta"]["key"] == "iifname";
+    is_equal && BRIDGES.iter().any(|bridge| name.starts_with(bridge))
+}
+
+/// `oifname != "docker0"` and the like.
+fn is_to_elsewhere(found: &Value) -> bool {
+    found["op"] == "!=" && found["left"]["meta"]["key"] == "oifname"
 }
 
 /// The addresses of `daddr == ADDRESS` or `daddr == { ADDRESS, … }`.
@@ -157,6 +205,43 @@ mod tests {
                 rule("2001:db8::1", "iptables DOCKER-USER")
             ]
         );
+    }
+
+    #[test]
+    fn what_is_appended_behind_docker_s_own_rules_is_not_in_force() {
+        let drop = "-A FORWARD -d 192.0.2.1/32 -j DROP\n";
+        for (before, counts) in [
+            ("-A FORWARD -j DOCKER-USER\n-A FORWARD -j DOCKER-FORWARD\n", false),
+            ("-A FORWARD -i docker0 ! -o docker0 -j ACCEPT\n", false),
+            ("-A FORWARD -i br-0a1b2c3d4e5f -o br-0a1b2c3d4e5f -j ACCEPT\n", false),
+            ("-A FORWARD -j DOCKER-USER\n-A FORWARD -j DOCKER-ISOLATION-STAGE-1\n", true),
+            ("-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n", true),
+            ("-A FORWARD -i eth0 -o docker0 -j ACCEPT\n-A FORWARD -o docker0 -j DOCKER\n", true),
+            ("-A DOCKER-USER -i docker0 -j ACCEPT\n", true),
+        ] {
+            assert_eq!(iptables_rules(&[before, drop].concat()).len(), usize::from(counts), "{before}");
+            let both = [drop, before].concat();
+            assert_eq!(iptables_rules(&both).len(), 1, "what stands before counts: {before}");
+        }
+
+        let meta = |key: &str, op: &str, name: &str| json!({"match": {"op": op, "left": {"meta": {"key": key}}, "right": name}});
+        for (before, counts) in [
+            (json!([{"counter": null}, {"jump": {"target": "DOCKER-FORWARD"}}]), false),
+            (
+                json!([meta("iifname", "==", "docker0"), meta("oifname", "!=", "docker0"), {"accept": null}]),
+                false,
+            ),
+            (json!([meta("iifname", "==", "docker0"), {"accept": null}]), false),
+            (json!([meta("iifname", "==", "eth0"), {"accept": null}]), true),
+            (json!([{"jump": {"target": "DOCKER-USER"}}]), true),
+        ] {
+            let listing = json!({"nftables": [
+                chain("filter", "FORWARD", Some("forward")),
+                of_chain("filter", "FORWARD", before.clone()),
+                of_chain("filter", "FORWARD", json!([to(json!("192.0.2.1")), {"drop": null}])),
+            ]});
+            assert_eq!(nft_rules(&listing.to_string()).len(), usize::from(counts), "{before}");
+        }
     }
 
     fn chain(table: &str, name: &str, hook: Option<&str>) -> Value {

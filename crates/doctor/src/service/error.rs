@@ -58,6 +58,15 @@ pub enum ServiceError {
         /// The user.
         user: String,
     },
+    /// The user is made when the service starts, and nothing runs.
+    #[error(
+        "the user of the {NAME} service is made when it starts (DynamicUser= in `{}`), and no process of it is running",
+        path.display()
+    )]
+    DynamicUser {
+        /// The unit or drop-in that says so.
+        path: PathBuf,
+    },
     /// The process has no `PATH`.
     #[error("the {NAME} service has no PATH with absolute folders")]
     NoPath,
@@ -78,6 +87,9 @@ impl ServiceError {
             Self::Specifier { .. } | Self::NoUser { .. } => "name the folder of its user with --home DIR",
             Self::Wrapper { .. } => {
                 "start the service and run this again, or name both with --home DIR --config FILE"
+            }
+            Self::DynamicUser { .. } => {
+                "start the service and run this again, or name the folder of its user with --home DIR"
             }
             Self::InContainer { number } => {
                 return Some(format!("run this in the container, or with --root /proc/{number}/root"));
@@ -113,6 +125,15 @@ pub enum Trouble {
         /// The unit or drop-in that names it.
         unit: PathBuf,
     },
+    /// The service does not see its HOME, and so none of the files there.
+    HiddenHome {
+        /// The folder.
+        home: PathBuf,
+        /// What hides it, as it stands in the unit.
+        setting: String,
+        /// The unit or drop-in.
+        unit: PathBuf,
+    },
 }
 
 impl fmt::Display for Trouble {
@@ -124,6 +145,12 @@ impl fmt::Display for Trouble {
             Self::MissingFile { file, unit } => write!(
                 f,
                 "there is no `{file}`, and without it systemd does not start the service (EnvironmentFile= in `{}`)",
+                unit.display()
+            ),
+            Self::HiddenHome { home, setting, unit } => write!(
+                f,
+                "the service does not see its HOME `{}`, nor what is written there (`{setting}` in `{}`)",
+                home.display(),
                 unit.display()
             ),
         }
@@ -138,7 +165,19 @@ impl Trouble {
             Self::Differs { .. } => {
                 Some(format!("systemctl daemon-reload && systemctl restart {NAME}.service"))
             }
-            Self::MissingFile { .. } => None,
+            Self::MissingFile { .. } | Self::HiddenHome { .. } => None,
         }
+    }
+
+    /// What to do, where several things would help.
+    #[must_use]
+    pub fn advice(&self) -> Option<String> {
+        let Self::HiddenHome { setting, .. } = self else { return None };
+        let key = setting.split('=').next().unwrap_or_default();
+        let taken_back = if key == "ProtectHome" { "no" } else { "" };
+        Some(format!(
+            "by `systemctl edit {NAME}`, take back what hides the folder (`{key}={taken_back}`) or give the service a \
+             HOME that it sees (`Environment=HOME=DIR`), then `systemctl restart {NAME}`"
+        ))
     }
 }

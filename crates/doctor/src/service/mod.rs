@@ -9,6 +9,7 @@ mod environment_file;
 mod error;
 mod passwd;
 mod process;
+mod sandbox;
 mod specifiers;
 mod systemd;
 mod unit_files;

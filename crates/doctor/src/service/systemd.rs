@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::command_line::Started;
 use super::error::Trouble;
+use super::sandbox::{Sandbox, truth};
 use super::specifiers::Specifiers;
 use super::unit_files::{self, UnitFile};
 use super::words::words;
-use super::{Kind, Search, Service, ServiceError, environment_file, folders, process, text_at};
+use super::{Kind, NAME, Search, Service, ServiceError, environment_file, folders, process, text_at};
 use crate::files::begins_with;
 
 /// What systemd gives a service that has no `PATH` of its own (systemd.exec(5), "Environment variables set").
@@ -28,7 +29,14 @@ pub(super) fn service(search: &Search<'_>) -> Result<Option<Service>, ServiceErr
         settings.read(file);
     }
     let mut evidence: Vec<String> = files.iter().map(|file| file.path.display().to_string()).collect();
-    let uid = settings.uid(search)?;
+    let uid = match settings.uid(search) {
+        Err(error @ ServiceError::DynamicUser { .. }) => {
+            let process = process::of_unit(search.root).ok_or(error)?;
+            evidence.push("its user is made when it starts; what counts is what runs".to_owned());
+            return of_process(process, search, evidence).map(|service| Some(settings.judged(service)));
+        }
+        uid => uid?,
+    };
     let mut troubles = Vec::new();
     let variables = settings.variables(search, uid, &mut evidence, &mut troubles)?;
     let started = settings.started(search, uid, variables);
@@ -44,9 +52,7 @@ pub(super) fn service(search: &Search<'_>) -> Result<Option<Service>, ServiceErr
         service
     } else if let Some(process) = process::of_unit(search.root) {
         evidence.push(format!("it starts `{}`; what counts is what runs", started.program));
-        let mut service = process.service(search, Some(Kind::Systemd))?;
-        service.evidence.splice(0..0, evidence);
-        service
+        of_process(process, search, evidence)?
     } else if search.home.is_some() && search.config.is_some() {
         evidence.push(format!(
             "it starts `{}`; HOME and configuration are those that were given",
@@ -57,7 +63,18 @@ pub(super) fn service(search: &Search<'_>) -> Result<Option<Service>, ServiceErr
         return Err(ServiceError::Wrapper { path: settings.start.file, program: started.program });
     };
     service.troubles = troubles;
-    Ok(Some(service))
+    Ok(Some(settings.judged(service)))
+}
+
+/// The service of its process, where what runs counts and not what the unit says.
+fn of_process(
+    process: process::Process,
+    search: &Search<'_>,
+    evidence: Vec<String>,
+) -> Result<Service, ServiceError> {
+    let mut service = process.service(search, Some(Kind::Systemd))?;
+    service.evidence.splice(0..0, evidence);
+    Ok(service)
 }
 
 /// Whether it is gitlab-runner itself, and no script of that name.
@@ -111,6 +128,9 @@ struct Settings<'a> {
     search_path: Vec<Set>,
     start: Start,
     working_directory: Option<String>,
+    /// What makes the user anew at each start.
+    dynamic: Option<PathBuf>,
+    sandbox: Sandbox,
 }
 
 impl<'a> Settings<'a> {
@@ -125,6 +145,8 @@ impl<'a> Settings<'a> {
             search_path: Vec::new(),
             start: Start::default(),
             working_directory: None,
+            dynamic: None,
+            sandbox: Sandbox::default(),
         }
     }
 
@@ -157,7 +179,12 @@ impl<'a> Settings<'a> {
                 }
                 "ExecStart" => self.start = self.start_of(&value, file),
                 "WorkingDirectory" => self.working_directory = self.specifiers.expanded(&value),
-                _ => {}
+                "DynamicUser" => {
+                    if let Some(is_dynamic) = truth(&value) {
+                        self.dynamic = is_dynamic.then(|| file.path.clone());
+                    }
+                }
+                _ => self.sandbox.read(&key, &value, file, self.specifiers),
             }
         }
     }
@@ -189,11 +216,25 @@ impl<'a> Settings<'a> {
         Start { words, raw, file: file.path.clone() }
     }
 
-    /// The user: that of `User=`, else root, else the owner of the home directory that was given.
+    /// The service with what hides its HOME.
+    fn judged(&self, mut service: Service) -> Service {
+        service.troubles.extend(self.sandbox.trouble(&service.home));
+        service
+    }
+
+    /// The user: that of `User=`, else root or one that is called like the unit, else the owner of the home directory
+    /// that was given. One that is made anew has an account only where somebody made it before.
     fn uid(&self, search: &Search<'_>) -> Result<u32, ServiceError> {
-        let Some(set) = &self.user else { return Ok(0) };
-        let known = set.known().and_then(|user| {
-            search.users.uid_of(&user).ok_or_else(|| ServiceError::NoUser { user: user.clone() })
+        let user = match (&self.user, &self.dynamic) {
+            (Some(set), _) => set.known(),
+            (None, Some(_)) => Ok(NAME.to_owned()),
+            (None, None) => return Ok(0),
+        };
+        let known = user.and_then(|user| {
+            search.users.uid_of(&user).ok_or_else(|| match &self.dynamic {
+                Some(path) => ServiceError::DynamicUser { path: path.clone() },
+                None => ServiceError::NoUser { user: user.clone() },
+            })
         });
         match (known, search.home) {
             (Err(_), Some(home)) => search.owner_of(home),

@@ -143,6 +143,7 @@ impl Stage {
             credential: credential(image),
             obstacles: Vec::new(),
             aborted: None,
+            left_to_others: None,
         };
         images.iter().map(choice).collect()
     }

@@ -81,6 +81,9 @@ async fn answer(client: &RegistryClient, choice: &ImageChoice) -> Answer {
     if let Some(reason) = &choice.aborted {
         return Answer::NotPulled(reason.clone());
     }
+    if let Some(reason) = &choice.left_to_others {
+        return Answer::NotAsked(reason.clone());
+    }
     let credential = choice.credential.as_ref().filter(|credential| !credential.is_empty());
     if credential.is_some_and(|credential| !credential.identity_token.expose_secret().is_empty()) {
         return Answer::Failed(LookupError::IdentityToken);

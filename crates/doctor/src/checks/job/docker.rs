@@ -5,6 +5,8 @@ use ecru_gitlab::registry_auth::FileContent;
 use secrecy::ExposeSecret as _;
 
 use super::Facts;
+use crate::checks::hints;
+use crate::checks::runner::{MistakeKind, mistake};
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
 use crate::shell::shell_word;
 
@@ -71,6 +73,9 @@ pub(super) fn config(facts: &Facts<'_>) -> Check {
         (FileContent::OpenFailed(reason) | FileContent::ReadFailed(reason), _) => {
             Check::fail(&CONFIG, format!("it cannot be read: {reason}"))
         }
+        (FileContent::Text(text), Err(_)) if is_marked(text.expose_secret()) => {
+            Check::fail(&CONFIG, MistakeKind::ByteOrderMark.sentence()).fix(hints::without_mark(&file.path))
+        }
         (FileContent::Text(_), Err(error)) => {
             let check = Check::fail(&CONFIG, error.to_string());
             match error.hint() {
@@ -91,6 +96,10 @@ pub(super) fn config(facts: &Facts<'_>) -> Check {
         }
     };
     check.about(&file.path)
+}
+
+fn is_marked(text: &str) -> bool {
+    mistake(text, &[]).is_some_and(|found| found.kind == MistakeKind::ByteOrderMark)
 }
 
 pub(super) async fn auth_config(facts: &Facts<'_>) -> Check {

@@ -241,7 +241,7 @@ impl ToResolve {
                 Outcome::Failed(error) => (None, Some(error.to_string())),
             };
             let obstacles = if credential.is_some() { Vec::new() } else { obstacles };
-            ImageChoice { image: image.clone(), credential, obstacles, aborted }
+            ImageChoice { image: image.clone(), credential, obstacles, aborted, left_to_others: None }
         });
         choices.collect()
     }

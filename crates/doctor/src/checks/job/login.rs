@@ -21,6 +21,8 @@ pub(super) static LOGIN: Definition = Definition {
     why: "A password of ECR lives for 12 hours, and docker sends a stored one as long as it is there.",
 };
 
+const VARIABLE: &str = "DOCKER_AUTH_CONFIG";
+
 /// A stored password that says when it expires.
 struct Stored {
     key: String,
@@ -44,7 +46,7 @@ fn check(stored: &Stored, now: SystemTime) -> Check {
     // The form of these passwords is documented nowhere, so that this says what the password says.
     let check = match (*expires_at <= now, is_used) {
         (true, true) => Check::fail(&LOGIN, format!("the password says that it has expired at {until}"))
-            .fix(Fix::command(format!("docker logout {}", shell_word(key)))),
+            .fix(removal(key, place)),
         (true, false) => {
             Check::pass(&LOGIN).seen(format!("it has expired at {until}, but a helper is asked in its place"))
         }
@@ -53,13 +55,23 @@ fn check(stored: &Stored, now: SystemTime) -> Check {
     check.about(key).seen(format!("it is stored in {place}"))
 }
 
+/// `docker logout` changes config.json only.
+fn removal(key: &str, place: &str) -> Fix {
+    match place {
+        VARIABLE => Fix::advice(format!(
+            "remove `{key}` from `auths` of the variable {VARIABLE}, or `unset {VARIABLE}` before docker is called"
+        )),
+        _ => Fix::command(format!("docker logout {}", shell_word(key))),
+    }
+}
+
 async fn stored(facts: &Facts<'_>) -> Vec<Stored> {
     let mut stored = Vec::new();
     let reads_variable =
         facts.docker_version().await.as_ref().is_ok_and(super::facts::Version::reads_variable);
     if let Some(value) = facts.docker_auth_config().filter(|_| reads_variable) {
         let auths = environment_auths::parse(value.expose_secret()).unwrap_or_default();
-        let place = || "DOCKER_AUTH_CONFIG".to_owned();
+        let place = || VARIABLE.to_owned();
         stored.extend(auths.iter().filter_map(|(key, auth)| of(key, auth, place(), true)));
     }
     let config = facts.docker_config().unwrap_or_default();

@@ -116,7 +116,7 @@ pub async fn checks(input: &Input) -> Vec<Check> {
     let engine = Engine::connect(input.docker_host.as_deref()).await;
     checks.push(engine::answers(&engine));
     checks.push(engine::version(engine.as_ref().ok()));
-    checks.push(disk::space(engine.as_ref().ok()));
+    checks.push(disk::space(&input.root, engine.as_ref().ok()));
     let (metadata, firewall) =
         tokio::join!(metadata::checks(input, engine.as_ref().ok()), firewall::in_force(input));
     checks.extend(metadata);

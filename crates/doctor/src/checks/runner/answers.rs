@@ -3,11 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use ecru_ecr::config::Config;
 use ecru_gitlab::registry_auth::{
     Entry, HelperExit, HelperVerb, Origin, ResolutionError, ResolvedCredential, SourceState, StdoutClass,
     Verdict,
 };
 
+use super::dropped::{dropped_source, fix_of_dropped};
+use super::pullers::why_nothing_is_sent;
 use super::settings::is_for_ecr;
 use super::{Facts, Resolved, ResolvedSources};
 use crate::files::read_end;
@@ -148,8 +151,9 @@ fn listed(facts: &Facts<'_>, sources: &ResolvedSources) -> Vec<Check> {
         .filter(|entry| matches!(&entry.origin, Origin::Store { suffix } if *suffix == call.suffix))
         .collect();
     let is_listed = |registry: &String| keys.iter().any(|entry| host_of(&entry.path) == registry.as_str());
-    let named = facts.named_registries();
-    let wanted = facts.wanted_registries();
+    let runners = facts.runners_called(&sources.runners);
+    let named = facts.named_by(&runners);
+    let wanted = facts.registries_met_by(&runners, &Config::default());
     let missing: Vec<&String> =
         wanted.iter().filter(|registry| !is_listed(registry) && !named.contains(registry)).collect();
     let reason = match (missing.as_slice(), keys.is_empty() && named.is_empty()) {
@@ -191,7 +195,7 @@ fn kept(facts: &Facts<'_>, sources: &ResolvedSources, resolved: &Resolved) -> Ve
             let check = Check::fail(&KEPT, quoted(error)).about(source.to_string());
             let check = lost.into_iter().fold(check, Check::seen);
             let said = resolved.helpers.runs().iter().flat_map(|(_, run)| run.stderr.lines()).take(3);
-            said.map(quoted).fold(check, Check::seen).fix(facts.setup_command())
+            said.map(quoted).fold(check, Check::seen).fix(fix_of_dropped(facts, sources, source))
         })
         .collect();
     let was_run = trace.helper_calls.iter().all(|call| call.exit != HelperExit::NotRun);
@@ -216,6 +220,9 @@ fn credentials(facts: &Facts<'_>, resolved: &Resolved) -> Vec<Check> {
     let mut checks = Vec::new();
     for registry in &registries {
         for sources in &resolved.sources {
+            if !facts.is_met_by(&facts.runners_called(&sources.runners), registry) {
+                continue;
+            }
             let subject = match several {
                 true => format!("{registry} ({})", sources.runners.join(", ")),
                 false => registry.clone(),
@@ -251,14 +258,25 @@ fn without_credentials(
 ) -> Check {
     let entries = sources.all.trace.entries.iter().filter(|entry| host_of(&entry.path) == registry);
     let entries: Vec<&Entry> = entries.collect();
+    let why_not = why_nothing_is_sent(&facts.runners_called(&sources.runners));
+    if let Some(reason) =
+        why_not.filter(|_| entries.is_empty() && dropped_source(facts, sources, registry).is_none())
+    {
+        return Check::not_applicable(&CREDENTIALS, reason);
+    }
     let runs = resolved.helpers.runs().iter();
     let runs = runs.filter(|(question, _)| entries.iter().any(|entry| entry.key == question.stdin));
     let said: Vec<String> = runs.flat_map(|(_, run)| run.stderr.lines().map(quoted)).collect();
     let (hints, causes): (Vec<String>, Vec<String>) =
         said.into_iter().partition(|line| line.contains("hint: "));
     let log = peer_log(facts);
+    let dropped =
+        entries.first().map(|entry| &entry.source).or_else(|| dropped_source(facts, sources, registry));
     let reason = match entries.first().map(|entry| (&entry.verdict, &entry.origin)) {
-        None => "no source names it".to_owned(),
+        None => match dropped {
+            Some(source) => format!("{source} names it, and was dropped"),
+            None => "no source names it".to_owned(),
+        },
         Some((Verdict::NotFound, origin)) => match causes.first().or(log.as_ref()) {
             Some(cause) => format!("{origin} says that it has none: {cause}"),
             None => format!("{origin} says that it has none, and not why"),
@@ -268,9 +286,10 @@ fn without_credentials(
     };
     let check = Check::fail(&CREDENTIALS, reason);
     let check = causes.into_iter().chain(log).fold(check, Check::seen);
-    match hints.first().and_then(|line| line.split_once("hint: ")) {
-        Some((_, hint)) => check.fix(facts.fix_of_hint(hint)),
-        None => check.fix(facts.setup_command()),
+    match (hints.first().and_then(|line| line.split_once("hint: ")), dropped) {
+        (Some((_, hint)), _) => check.fix(facts.fix_of_hint(hint)),
+        (None, Some(source)) => check.fix(fix_of_dropped(facts, sources, source)),
+        (None, None) => check.fix(facts.setup_command()),
     }
 }
 

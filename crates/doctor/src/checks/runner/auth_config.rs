@@ -2,12 +2,11 @@
 
 use ecru_docker::config_file::ConfigFile;
 use ecru_docker::environment_auths;
-use ecru_gitlab::registry_auth::FileContent;
+use ecru_gitlab::registry_auth::{FileContent, HOME_FILES};
 use ecru_gitlab::variables::DOCKER_AUTH_CONFIG;
 use secrecy::ExposeSecret as _;
 
-use super::config_toml::entry_lines;
-use super::{Facts, mistake};
+use super::{Facts, entry, mistake};
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
 
 pub(super) static PLACE: Definition = Definition {
@@ -109,15 +108,17 @@ pub(super) fn well_formed(facts: &Facts<'_>) -> Vec<Check> {
             let check = Check::fail(&WELL_FORMED, reason)
                 .about(runner.name.clone())
                 .seen(format!("the runner says: {error}"));
-            match (found.and_then(|found| found.meant), error.hint()) {
-                (Some(meant), _) => check.fix(entry_lines(facts, &meant)),
-                (None, hint) => check.fix(Fix::Lines {
-                    place: "config.toml, `environment` of `[[runners]]`".to_owned(),
-                    lines: hint.unwrap_or_else(|| {
-                        r#"environment = ['DOCKER_AUTH_CONFIG={"credHelpers":{"REGISTRY":"ecr-login"}}']"#
-                            .to_owned()
-                    }),
-                }),
+            let line = entry::line_of(facts, &runner.name);
+            // What was meant is not told where it holds a password, and nothing else is to take its place.
+            let hint =
+                error.hint().or_else(|| Some(format!("mend that {}", found.as_ref()?.kind.sentence())));
+            match (found.and_then(|found| found.meant), hint) {
+                (Some(meant), _) => check.fix(entry::fix(facts, line, &meant)),
+                (None, Some(hint)) => check.fix(Fix::advice(format!("in DOCKER_AUTH_CONFIG: {hint}"))),
+                (None, None) => {
+                    let meant = r#"{"credHelpers":{"REGISTRY":"ecr-login"}}"#;
+                    check.fix(entry::fix(facts, line, meant))
+                }
             }
         })
         .collect()
@@ -132,7 +133,7 @@ pub(super) fn docker_cli(facts: &Facts<'_>) -> Vec<Check> {
             Err(error) => {
                 Check::fail(&DOCKER_CLI, format!("docker 28.3 or newer in a job refuses it: {error}"))
                     .about(runner.name.clone())
-                    .fix(facts.setup_command())
+                    .fix(moved(facts, &runner.name))
                     .fix(Fix::Lines {
                         place: ".gitlab-ci.yml, for jobs that call docker".to_owned(),
                         lines: "before_script:\n  - unset DOCKER_AUTH_CONFIG".to_owned(),
@@ -140,6 +141,25 @@ pub(super) fn docker_cli(facts: &Facts<'_>) -> Vec<Check> {
             }
         })
         .collect()
+}
+
+/// A set-up writes what is missing elsewhere, and leaves the variable where it disturbs.
+fn moved(facts: &Facts<'_>, name: &str) -> Fix {
+    let Ok(service) = &facts.service else { return facts.setup_command() };
+    let home = facts.place(service.home.join(HOME_FILES[0]));
+    let line = entry::line_of(facts, name).map(|line| format!(", line {line}")).unwrap_or_default();
+    let registries = facts.wanted_registries();
+    let by_setup = match registries.is_empty() {
+        true => String::new(),
+        false => {
+            format!(" (`{}` does so for helpers)", facts.surroundings.target().setup_runner(&registries))
+        }
+    };
+    Fix::advice(format!(
+        "have {home} say what DOCKER_AUTH_CONFIG says{by_setup}, and then remove DOCKER_AUTH_CONFIG from `environment` \
+         in {}{line}",
+        facts.place(&service.config)
+    ))
 }
 
 #[cfg(test)]

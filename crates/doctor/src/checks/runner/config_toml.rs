@@ -1,16 +1,17 @@
 //! The runner's `config.toml`.
 
-use ecru_docker::config_file::ConfigFile;
-use ecru_gitlab::config_toml::{ConfigError, ConfigProblem, ConfigToml, Puller};
+use ecru_gitlab::config_toml::{ConfigError, ConfigProblem, ConfigToml, ConfigWarning, Puller};
 use ecru_gitlab::registry_auth::FileContent;
 use secrecy::ExposeSecret as _;
 
 use super::Facts;
+use super::entry::{self, ENTRY};
 use crate::checks::hints;
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
 use crate::shell::shell_word;
 
-const ENTRY: &str = "DOCKER_AUTH_CONFIG=";
+/// What somebody writes who thinks of YAML.
+const COLON: &str = "DOCKER_AUTH_CONFIG:";
 
 pub(super) static READABLE: Definition = Definition {
     id: "runner.config.readable",
@@ -97,8 +98,8 @@ fn invalid(facts: &Facts<'_>, error: &ConfigError, text: &str, path: &str) -> Ch
         false => error.to_string(),
     };
     let check = Check::fail(&VALID, reason).about(path.to_owned());
-    if let Some(entry) = quoting.then(|| entry_of(line)).flatten() {
-        return check.fix(entry_lines(facts, &entry));
+    if let Some(json) = quoting.then(|| entry::json_behind(line, ENTRY)).flatten() {
+        return check.fix(entry::fix(facts, Some(error.position.line), &json));
     }
     match error.hint() {
         Some(hint) => {
@@ -106,23 +107,6 @@ fn invalid(facts: &Facts<'_>, error: &ConfigError, text: &str, path: &str) -> Ch
         }
         None => check,
     }
-}
-
-/// The JSON behind `DOCKER_AUTH_CONFIG=` on a line, if it is right and has no password.
-fn entry_of(line: &str) -> Option<String> {
-    let (_, rest) = line.split_once(ENTRY)?;
-    let json = rest.get(..=rest.rfind('}')?)?;
-    let config = ConfigFile::parse(json).ok()?;
-    config.auths.is_empty().then(|| json.to_owned())
-}
-
-/// The line of `config.toml` that gives jobs this `DOCKER_AUTH_CONFIG`.
-pub(super) fn entry_lines(facts: &Facts<'_>, json: &str) -> Fix {
-    let path = match &facts.service {
-        Ok(service) => facts.place(&service.config),
-        Err(_) => "config.toml".to_owned(),
-    };
-    Fix::Lines { place: path, lines: format!("environment = ['{ENTRY}{json}']") }
 }
 
 fn selected(facts: &Facts<'_>, config: &ConfigToml, path: &str) -> Check {
@@ -149,14 +133,19 @@ fn selected(facts: &Facts<'_>, config: &ConfigToml, path: &str) -> Check {
 fn environment(facts: &Facts<'_>, config: &ConfigToml, text: &str, path: &str) -> Check {
     let Some(warning) = config.warnings.first() else { return Check::pass(&ENVIRONMENT) };
     let check = Check::fail(&ENVIRONMENT, warning.to_string()).about(path.to_owned());
-    let colon = text.lines().find_map(|line| line.split_once("DOCKER_AUTH_CONFIG:"));
-    match colon.and_then(|(_, rest)| rest.get(..=rest.rfind('}')?)) {
-        Some(json) if ConfigFile::parse(json).is_ok_and(|config| config.auths.is_empty()) => check
+    let mut lines = text.lines().zip(1..);
+    let colon = lines.find_map(|(line, number)| Some((number, entry::json_behind(line, COLON)?)));
+    if let Some((number, json)) = colon {
+        return check
             .seen("DOCKER_AUTH_CONFIG stands there with `:`, as YAML has it, and not with `=`")
-            .fix(entry_lines(facts, json.trim())),
-        _ => check.fix(Fix::Lines {
-            place: facts.place(path),
-            lines: "environment = [\"NAME=value\", \"OTHER=value\"]".to_owned(),
-        }),
+            .fix(entry::fix(facts, Some(number), &json));
+    }
+    match warning {
+        ConfigWarning::EnvironmentWithoutValue { position, .. } => check.fix(Fix::advice(format!(
+            "{}, line {}: write each entry of `environment` as \"NAME=value\"",
+            facts.place(path),
+            position.line
+        ))),
+        _ => check,
     }
 }

@@ -6,7 +6,8 @@ use ecru_gitlab::registry_auth::FileContent;
 use secrecy::ExposeSecret as _;
 
 use super::remedy::registries_in;
-use super::{Facts, mistake};
+use super::{Facts, MistakeKind, mistake};
+use crate::checks::hints;
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
 use crate::shell::shell_word;
 
@@ -54,7 +55,9 @@ fn well_formed(facts: &Facts<'_>) -> Check {
     let reason = found.as_ref().map_or_else(|| error.to_string(), |found| found.kind.sentence().to_owned());
     let check = fail(reason).seen(format!("Docker says: {error}"));
     let place = facts.place(&file.path);
+    let has_mark = found.as_ref().is_some_and(|found| found.kind == MistakeKind::ByteOrderMark);
     match found.and_then(|found| found.meant) {
+        _ if has_mark => check.fix(hints::without_mark(&place)),
         Some(lines) => check.fix(Fix::Lines { place, lines }),
         None => check.fix(Fix::command(format!("jq . {}", shell_word(&place)))),
     }

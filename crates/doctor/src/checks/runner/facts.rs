@@ -17,6 +17,7 @@ use ecru_gitlab::variables::{self, DOCKER_AUTH_CONFIG};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::OnceCell;
 
+use super::pullers::why_nothing_is_sent;
 use super::version;
 
 use crate::files::read_limited;
@@ -139,8 +140,16 @@ impl<'a> Facts<'a> {
     /// The credentials for each image that was asked for. Of runners that would send different ones, each has an entry.
     pub async fn choices(&self) -> Vec<ImageChoice> {
         let resolved = self.resolved().await;
-        let images = resolved.sources.iter().flat_map(|sources| &sources.images);
-        images.map(|(image, resolution)| choice(image, resolution, &resolved.helpers)).collect()
+        let of_sources = |sources: &ResolvedSources| -> Vec<ImageChoice> {
+            let nothing_is_sent = why_nothing_is_sent(&self.runners_called(&sources.runners));
+            let choice = |(image, resolution): &(String, Resolution)| {
+                let choice = choice(image, resolution, &resolved.helpers);
+                let reason = nothing_is_sent.filter(|_| choice.credential.is_none());
+                ImageChoice { left_to_others: reason.map(str::to_owned), ..choice }
+            };
+            sources.images.iter().map(choice).collect()
+        };
+        resolved.sources.iter().flat_map(of_sources).collect()
     }
 
     /// Where an absolute path of the machine is, for people to type.
@@ -264,17 +273,7 @@ impl<'a> Facts<'a> {
     }
 
     fn named_in_files(&self, config: &Config) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        for document in self.documents() {
-            for key in document.auths.keys().chain(document.credential_helpers.keys()) {
-                let path = registry_auth::registry_path(key);
-                let host = path.split('/').next().unwrap_or_default().to_owned();
-                if config.registry(&host).is_ok() && !names.contains(&host) {
-                    names.push(host);
-                }
-            }
-        }
-        names
+        named_in(&self.documents(), config)
     }
 
     /// The registries of ECR that the runner's files name: hosts, and aliases of ecru's configuration.
@@ -297,16 +296,37 @@ impl<'a> Facts<'a> {
     /// The documents with Docker's settings that can be read.
     #[must_use]
     pub fn documents(&self) -> Vec<ConfigFile> {
+        self.documents_of(self.runners.iter())
+    }
+
+    /// The same as far as they are for these runners.
+    pub(super) fn documents_of<'r>(
+        &self,
+        runners: impl Iterator<Item = &'r RunnerConfig>,
+    ) -> Vec<ConfigFile> {
         let of_home = self.home_files.iter().filter_map(|file| match &file.content {
             FileContent::Text(text) => ConfigFile::parse(text.expose_secret()).ok(),
             _ => None,
         });
-        let of_runners = self
-            .runners
-            .iter()
+        let of_runners = runners
             .filter_map(|runner| ConfigFile::parse(Self::docker_auth_config(runner)?.expose_secret()).ok());
         of_runners.chain(of_home).collect()
     }
+}
+
+/// The registries of ECR that documents name: hosts, and aliases of `config`.
+pub(super) fn named_in(documents: &[ConfigFile], config: &Config) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for document in documents {
+        for key in document.auths.keys().chain(document.credential_helpers.keys()) {
+            let path = registry_auth::registry_path(key);
+            let host = path.split('/').next().unwrap_or_default().to_owned();
+            if config.registry(&host).is_ok() && !names.contains(&host) {
+                names.push(host);
+            }
+        }
+    }
+    names
 }
 
 /// The environment of the service, whose paths are places of this machine.
@@ -443,5 +463,6 @@ fn choice(image: &str, resolution: &Resolution, helpers: &HelperRuns) -> ImageCh
             Outcome::Aborted(error) => Some(error.to_string()),
             _ => None,
         },
+        left_to_others: None,
     }
 }

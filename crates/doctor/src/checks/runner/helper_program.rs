@@ -21,6 +21,10 @@ const OTHER_FOLDERS: [&str; 7] =
     ["/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/opt/bin", "/opt/ecru", "/snap/bin", "/root/bin"];
 const FOLDERS_OF_HOMES: [&str; 3] = ["bin", ".local/bin", "go/bin"];
 
+/// What no person has for a home directory, whatever `/etc/passwd` says.
+const SYSTEM_FOLDERS: [&str; 7] =
+    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/opt"];
+
 pub(super) static FOUND: Definition = Definition {
     id: "runner.helper.found",
     context: Context::Runner,
@@ -231,32 +235,86 @@ pub(super) fn owners(facts: &Facts<'_>) -> Vec<Check> {
     // In a folder that stands for a machine, whoever looks at it stands for root.
     let root = if facts.surroundings.is_this_machine() { 0 } else { facts.surroundings.uid };
     let trusted = [root, service.uid];
+    let people = homes_of_people(facts);
     let of_suffix = |suffix: &String| {
         let program = format!("docker-credential-{suffix}");
         let folders = searched_for(facts, suffix);
         let file = facts.surroundings.place_of(&folders.last()?.join(&program));
         is_executable(&file).then(|| {
-            let mut open: Vec<PathBuf> = folders
-                .iter()
-                .flat_map(|folder| open_folders(&facts.surroundings.root, folder, trusted))
-                .chain(is_open(&file, trusted, false).then_some(file))
-                .collect();
-            open.sort();
-            open.dedup();
-            owner(open).about(program)
+            let mut open = Open::default();
+            for folder in &folders {
+                open.add(folder, open_folders(&facts.surroundings.root, folder, trusted), &people);
+            }
+            if let Some(folder) = folders.last().filter(|_| is_open(&file, trusted, false)) {
+                open.add(folder, vec![file], &people);
+            }
+            open.check().about(program)
         })
     };
     suffixes(facts).iter().filter_map(of_suffix).collect()
 }
 
-fn owner(open: Vec<PathBuf>) -> Check {
-    if open.is_empty() {
-        return Check::pass(&OWNER);
+/// The home directories of accounts, as places of this machine. Root's is none of them, nor is a folder of the system
+/// that an account such as `daemon` has for one.
+fn homes_of_people(facts: &Facts<'_>) -> Vec<PathBuf> {
+    let root = &facts.surroundings.root;
+    let is_system = |home: &Path| {
+        let mut folders = SYSTEM_FOLDERS.iter().map(Path::new);
+        home == Path::new("/root") || folders.any(|folder| folder.starts_with(home))
+    };
+    let homes = homes(root).into_iter().filter(|home| home.is_absolute() && !is_system(home));
+    let places = homes.map(|home| below(root, &home));
+    places.flat_map(|place| [place.canonicalize().ok(), Some(place)]).flatten().collect()
+}
+
+/// What others can change on the way to a helper.
+#[derive(Default)]
+struct Open {
+    /// What root can take into its own hands.
+    places: Vec<PathBuf>,
+    /// What is a person's, and has to stay so.
+    of_people: Vec<PathBuf>,
+    /// The folders of PATH that lead there.
+    folders: Vec<PathBuf>,
+}
+
+impl Open {
+    fn add(&mut self, folder: &Path, open: Vec<PathBuf>, people: &[PathBuf]) {
+        let is_of_people = |place: &PathBuf| people.iter().any(|home| place.starts_with(home));
+        let (of_people, places): (Vec<PathBuf>, Vec<PathBuf>) = open.into_iter().partition(is_of_people);
+        if !of_people.is_empty() {
+            self.folders.push(folder.to_owned());
+        }
+        self.of_people.extend(of_people);
+        self.places.extend(places);
     }
-    let words: Vec<String> = open.iter().map(|path| shell_word(&path.display().to_string())).collect();
-    let paths = words.join(" ");
-    Check::fail(&OWNER, format!("others can change {}", words.join(", ")))
-        .fix(Fix::command(format!("chown root: {paths} && chmod go-w {paths}")))
+
+    fn check(self) -> Check {
+        let words = |paths: &[&PathBuf], by: &str| {
+            let mut paths = paths.to_vec();
+            paths.sort();
+            paths.dedup();
+            let words = paths.iter().map(|path| shell_word(&path.display().to_string()));
+            words.collect::<Vec<_>>().join(by)
+        };
+        let all: Vec<&PathBuf> = self.places.iter().chain(&self.of_people).collect();
+        if all.is_empty() {
+            return Check::pass(&OWNER);
+        }
+        let mut check = Check::fail(&OWNER, format!("others can change {}", words(&all, ", ")));
+        if !self.places.is_empty() {
+            let paths = words(&self.places.iter().collect::<Vec<_>>(), " ");
+            check = check.fix(Fix::command(format!("chown root: {paths} && chmod go-w {paths}")));
+        }
+        if !self.folders.is_empty() {
+            let folders = words(&self.folders.iter().collect::<Vec<_>>(), ", ");
+            check = check.fix(Fix::advice(format!(
+                "take {folders} out of the service's PATH, and put the helper into a folder of root's: what is in a home \
+                 directory stays its owner's"
+            )));
+        }
+        check
+    }
 }
 
 /// `folder` and those above it into which others than `trusted` can write, as places of this machine.

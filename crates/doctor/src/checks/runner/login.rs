@@ -84,7 +84,8 @@ fn check(facts: &Facts<'_>, sent: &ResolvedCredential, expires_at: SystemTime, n
 
 impl Facts<'_> {
     /// Whether the service needs an identity of AWS: not where nothing names a helper, and every registry that is
-    /// wanted has a password that is written down and has not expired, as somebody renews it.
+    /// wanted has a password that is written down and has not expired, as somebody renews it, or nobody pulls with what
+    /// the runner sends.
     #[must_use]
     pub fn needs_identity(&self) -> bool {
         let Some(puller) = self.puller() else { return true };
@@ -101,11 +102,15 @@ impl Facts<'_> {
             let mut passwords = of_host.map(|(_, auth)| &auth.password).peekable();
             passwords.peek().is_some() && passwords.all(|password| works(password, now))
         };
+        if documents.iter().any(names_helper) {
+            return true;
+        }
+        if self.why_nothing_is_sent().is_some() {
+            return false;
+        }
         let mut wanted = puller.registries.clone();
         wanted.extend(self.wanted_registries());
-        documents.iter().any(names_helper)
-            || wanted.is_empty()
-            || !wanted.iter().all(|registry| has_password(registry))
+        wanted.is_empty() || !wanted.iter().all(|registry| has_password(registry))
     }
 }
 

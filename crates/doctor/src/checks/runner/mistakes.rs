@@ -7,6 +7,9 @@ use jsonc_parser::ast::Value as Loose;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_json::{Map, Value};
 
+/// The byte order mark.
+const MARK: char = '\u{feff}';
+
 /// Nested deeper than this, nothing is a configuration.
 const MAX_DEPTH: usize = 16;
 
@@ -16,6 +19,8 @@ const MAX_BYTES: usize = 64 * 1024;
 /// What somebody did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// The mark that editors of Windows put before UTF-8, which no editor shows.
+    ByteOrderMark,
     /// Quotes around the whole value became part of it: `'{…}'`.
     OuterQuotes,
     /// Backslashes before the quotes became part of it: `{\"auths\":…}`.
@@ -41,6 +46,7 @@ impl Kind {
     #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
+            Self::ByteOrderMark => "it begins with a byte order mark, which Docker does not understand",
             Self::OuterQuotes => "the quotes around the value are part of it",
             Self::EscapedQuotes => "the backslashes before the quotes are part of it",
             Self::CurlyQuotes => "its quotes are typographic ones",
@@ -79,6 +85,9 @@ pub fn mistake(text: &str, registries: &[String]) -> Option<Mistake> {
     let text = text.trim();
     if text.len() > MAX_BYTES || ConfigFile::parse(text).is_ok() {
         return None;
+    }
+    if let Some(rest) = text.strip_prefix(MARK).filter(|rest| ConfigFile::parse(rest).is_ok()) {
+        return Some(Mistake { kind: Kind::ByteOrderMark, meant: without_passwords(rest.to_owned()) });
     }
     let candidates = [
         (Kind::OuterQuotes, without_outer_quotes(text)),
@@ -227,6 +236,7 @@ mod tests {
     fn each_mistake_has_its_name_and_what_was_meant() {
         let right = format!(r#"{{"credHelpers":{{"{HOST}":"ecr-login"}}}}"#);
         for (text, kind) in [
+            (format!("\u{feff}{right}"), Kind::ByteOrderMark),
             (format!("'{right}'"), Kind::OuterQuotes),
             (format!("\"{}\"", right.replace('"', "\\\"")), Kind::OuterQuotes),
             (right.replace('"', "\\\""), Kind::EscapedQuotes),
@@ -249,6 +259,13 @@ mod tests {
         }
         let (kind, meant) = found(r#"'{"auths":{"h":{"auth":"dTpw"}}}'"#);
         assert_eq!((kind, meant), (Some(Kind::OuterQuotes), None));
+        let marked = "\u{feff}{\"auths\":{\"h\":{\"auth\":\"dTpw\"}}}";
+        assert_eq!(found(marked), (Some(Kind::ByteOrderMark), None));
+        assert_eq!(
+            found("\u{feff}{}").0,
+            Some(Kind::ByteOrderMark),
+            "it is a mistake where nothing else stands"
+        );
         assert_eq!(found("{\"auths\": "), (None, None));
         let unknown = mistake(r#"{"credHelpers":"ecr-login"}"#, &[]).map(|found| found.kind);
         assert_eq!(unknown, Some(Kind::HelperWithoutRegistry));

@@ -1,6 +1,7 @@
 //! The set-up that puts a runner right, as a command and as a value.
 
 use ecru_ecr::config::Config;
+use ecru_gitlab::config_toml::{Puller, RunnerConfig};
 use ecru_gitlab::registry_auth::FileContent;
 use secrecy::ExposeSecret as _;
 
@@ -48,6 +49,11 @@ impl Facts<'_> {
 
     /// The same, and those that an alias of `config` stands for.
     fn registries_met(&self, config: &Config) -> Vec<String> {
+        self.registries_met_by(&self.runners.iter().collect::<Vec<_>>(), config)
+    }
+
+    /// The same as far as these runners meet them.
+    pub(super) fn registries_met_by(&self, runners: &[&RunnerConfig], config: &Config) -> Vec<String> {
         let mut found = Vec::new();
         let mut look_at = |text: &str| {
             for registry in registries_in(text, config) {
@@ -57,16 +63,14 @@ impl Facts<'_> {
             }
         };
         self.surroundings.asked.images.iter().for_each(|image| look_at(image));
-        for runner in &self.runners {
+        for runner in runners {
             if let Some(value) = Self::docker_auth_config(runner) {
                 look_at(value.expose_secret());
             }
-            let docker = &runner.docker;
-            docker
-                .image
-                .iter()
-                .chain(docker.services.iter().map(|service| &service.name))
-                .for_each(|image| look_at(image));
+            if runner.puller() != Puller::Nobody {
+                let services = runner.default_services().iter().map(|service| service.name.as_str());
+                runner.default_image().into_iter().chain(services).for_each(&mut look_at);
+            }
         }
         let unread = self.runners.is_empty().then_some(&self.config_text);
         for content in self.home_files.iter().map(|file| &file.content).chain(unread) {

@@ -32,7 +32,8 @@ pub(super) fn found(facts: &Facts<'_>) -> Check {
             let seen = lines(service).into_iter().chain(as_another(facts, service));
             let commands = service.troubles.iter().filter_map(Trouble::command);
             let fix = |command: String| Fix::command(facts.surroundings.target().systemctl(&command));
-            commands.map(fix).fold(seen.fold(check, Check::seen), Check::fix)
+            let advice = service.troubles.iter().filter_map(Trouble::advice).map(Fix::advice);
+            commands.map(fix).chain(advice).fold(seen.fold(check, Check::seen), Check::fix)
         }
         Err(error) => {
             let check = Check::fail(&FOUND, error.to_string());

@@ -154,8 +154,9 @@ fn named(facts: &Facts<'_>) -> Check {
     let stores: Vec<&String> =
         documents.iter().filter_map(|document| document.credentials_store.as_ref()).collect();
     let registries = facts.named_registries();
-    let check = match (stores.is_empty(), registries.is_empty()) {
-        (true, true) => {
+    let check = match (stores.is_empty() && registries.is_empty(), facts.why_nothing_is_sent()) {
+        (true, Some(reason)) => return Check::not_applicable(&NAMED, reason),
+        (true, None) => {
             let check = Check::fail(&NAMED, "no source names any registry of ECR, nor a credsStore");
             let check = machine_options(facts).into_iter().fold(check, Check::seen);
             return check.fix(facts.setup_command());
