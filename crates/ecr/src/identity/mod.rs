@@ -84,6 +84,11 @@ impl Identity {
     /// most six small files, and those with tokens that profiles name.
     #[must_use]
     pub fn read(environment: &Environment, machine: &MachineFiles) -> Self {
+        Self::read_as_seen(environment, environment, machine)
+    }
+
+    /// The same where the SDK gets to see a part of the `whole` environment only. Processes that it starts see all.
+    fn read_as_seen(environment: &Environment, whole: &Environment, machine: &MachineFiles) -> Self {
         let mut identity = Self { inputs: BTreeMap::new(), is_known: true };
         for variable in VARIABLES {
             identity.put(variable, environment.os(variable).map(OsStrExt::as_bytes));
@@ -100,16 +105,16 @@ impl Identity {
                 identity.put_file(subject_name(variable), &path, subject::of);
             }
         }
-        identity.put_shared_files(environment);
+        identity.put_shared_files(environment, whole);
         identity.put("machine", machine.read());
         identity
     }
 
     /// Finds out how the identity that `selection` means is configured. Another selection is another identity, and
-    /// what it takes out of sight is no part of it.
+    /// what it takes out of sight is no part of it, unless a process may look at it.
     #[must_use]
     pub fn selected(selection: &Selection, environment: &Environment, machine: &MachineFiles) -> Self {
-        let mut identity = Self::read(&selection.restrict(environment), machine);
+        let mut identity = Self::read_as_seen(&selection.restrict(environment), environment, machine);
         if *selection != Selection::default() {
             identity.put("selection", Some(selection.canonical()));
         }
@@ -153,7 +158,7 @@ impl Identity {
         }
     }
 
-    fn put_shared_files(&mut self, environment: &Environment) {
+    fn put_shared_files(&mut self, environment: &Environment, whole: &Environment) {
         let mut named = Named::default();
         for (variable, default) in SHARED_FILES {
             self.put_file(variable, &shared_file(environment, variable, default), |content| {
@@ -161,15 +166,16 @@ impl Identity {
                 digest(content)
             });
         }
-        self.put_named(&named, environment);
+        self.put_named(&named, whole);
         // SSO tokens are kept in the home directory, so that it decides as well, but only if a profile can use them.
         if SHARED_FILES.iter().any(|(variable, _)| self.inputs.contains_key(variable)) {
             self.put("HOME", environment.os("HOME").map(OsStrExt::as_bytes));
         }
     }
 
-    /// Puts in whom the tokens are about that profiles name, and what their processes may look at.
-    fn put_named(&mut self, named: &Named, environment: &Environment) {
+    /// Puts in whom the tokens are about that profiles name, and what their processes may look at: all variables, since
+    /// the SDK starts them in the environment of this program, and the token that one of them names.
+    fn put_named(&mut self, named: &Named, whole: &Environment) {
         if named.token_files.len() > MAX_TOKEN_FILES {
             self.is_known = false;
             return;
@@ -187,7 +193,11 @@ impl Identity {
         }
         self.put("web identities of profiles", (!subjects.is_empty()).then_some(subjects));
         if named.has_process {
-            let mut variables = environment.of_child();
+            let [web_identity, _] = TOKEN_FILES;
+            if let Some(path) = whole.path(web_identity) {
+                self.put_file(subject_name(web_identity), &path, subject::of);
+            }
+            let mut variables = whole.of_child();
             variables.retain(|(name, _)| !OF_SHELLS.iter().any(|other| name == other));
             variables.sort_unstable();
             let mut row = Vec::new();

@@ -29,12 +29,16 @@ impl Host {
     }
 
     fn identity(&self, variables: &[(&str, &str)]) -> Identity {
+        self.selected(&Selection::default(), variables)
+    }
+
+    fn selected(&self, selection: &Selection, variables: &[(&str, &str)]) -> Identity {
         let home = self.folder.path().to_str().unwrap();
         let environment =
             Environment::from_map([("HOME", home)].into_iter().chain(variables.iter().copied()));
         let machine =
             MachineFiles { machine_id: self.path("machine-id"), asset_tag: self.path("board_asset_tag") };
-        Identity::read(&environment, &machine)
+        Identity::selected(selection, &environment, &machine)
     }
 
     fn fingerprint(&self, variables: &[(&str, &str)]) -> Fingerprint {
@@ -179,6 +183,40 @@ fn where_a_process_answers_all_variables_count() {
     assert_ne!(host.fingerprint(&[("WHO", "00"), ("AWS_REGION", "eu-west-1")]), zero);
     assert_eq!(host.fingerprint(&[("SHLVL", "2"), ("WHO", "00"), ("_", "/bin/sh")]), zero);
     assert!(host.identity(&[]).is_known());
+}
+
+#[test]
+fn the_process_of_a_selected_profile_sees_what_the_selection_takes_from_the_sdk() {
+    let host = Host::new();
+    let settings = selection::Settings { profile: Some("proc".to_owned()), ..selection::Settings::default() };
+    let selection = Selection::new(settings).unwrap();
+    let with = |variables: &[(&str, &str)]| host.selected(&selection, variables).fingerprint();
+    let names = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_ROLE_ARN",
+        "AWS_ROLE_SESSION_NAME",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_PROFILE",
+    ];
+    host.write(".aws/config", "[profile proc]\nregion = eu-central-1\n");
+    for name in names {
+        assert_eq!(with(&[(name, "one")]), with(&[(name, "two")]), "{name} without a process");
+    }
+    host.write(".aws/config", "[profile proc]\ncredential_process = /bin/keys\n");
+    for name in names {
+        assert_ne!(with(&[(name, "one")]), with(&[(name, "two")]), "{name}");
+    }
+    let file = host.path("token").to_str().unwrap().to_owned();
+    let about = |claims: &str| {
+        host.write("token", token(claims));
+        with(&[("AWS_WEB_IDENTITY_TOKEN_FILE", &file)])
+    };
+    let first = about(r#"{"iss":"i","sub":"project:a","exp":1}"#);
+    assert_eq!(about(r#"{"iss":"i","sub":"project:a","exp":2}"#), first);
+    assert_ne!(about(r#"{"iss":"i","sub":"project:b","exp":1}"#), first);
 }
 
 #[test]
