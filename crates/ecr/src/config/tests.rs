@@ -88,6 +88,14 @@ fn faults_have_a_place_and_name_the_thing() {
             "[alias]\n'https://public.ecr.aws/' = 'public.ecr.aws'",
             "line 2, column 1: `public.ecr.aws` is a registry of Amazon ECR and cannot be an alias",
         ),
+        (
+            "[alias]\n'a.example:5000' = 'public.ecr.aws'\n'http://a.example' = 'public.ecr.aws'",
+            "line 3, column 1: `http://a.example` is not HOST or HOST:PORT: an alias is for every scheme and path of a host",
+        ),
+        (
+            "[alias]\n'a.example/ecr' = 'public.ecr.aws'",
+            "line 2, column 1: `a.example/ecr` is not HOST or HOST:PORT: an alias is for every scheme and path of a host",
+        ),
     ] {
         assert_eq!(fault(file), message, "{file}");
     }
