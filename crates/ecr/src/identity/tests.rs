@@ -167,9 +167,20 @@ fn the_token_file_of_a_profile_is_part_of_the_identity() {
         std::fs::remove_dir(&file).unwrap();
         host.write(place, "");
     }
-    let many: String = (0..9).map(|n| format!("[profile p{n}]\nweb_identity_token_file = /t{n}\n")).collect();
-    host.write(".aws/config", many);
-    assert!(!host.identity(&[]).is_known());
+}
+
+#[test]
+fn each_of_many_profiles_may_have_a_token_file_of_its_own() {
+    let host = Host::new();
+    let profiles = |count: usize| -> String {
+        (0..count).map(|n| format!("[profile p{n}]\nweb_identity_token_file = /nonexistent/{n}\n")).collect()
+    };
+    host.write(".aws/config", profiles(MAX_TOKEN_FILES));
+    assert!(host.identity(&[]).is_known());
+    host.write(".aws/config", profiles(MAX_TOKEN_FILES + 1));
+    let identity = host.identity(&[]);
+    assert!(!identity.is_known());
+    assert_eq!(identity.unknown(), Some("the profiles name more than 256 files with tokens"));
 }
 
 #[test]
@@ -224,7 +235,9 @@ fn an_identity_that_cannot_be_seen_whole_is_not_known() {
     let host = Host::new();
     assert!(host.identity(&[]).is_known());
     assert!(host.identity(&[("AWS_CONFIG_FILE", "/dev/null")]).is_known());
-    assert!(!host.identity(&[("AWS_CONFIG_FILE", "/dev/zero")]).is_known());
+    let identity = host.identity(&[("AWS_CONFIG_FILE", "/dev/zero")]);
+    assert!(!identity.is_known());
+    assert_eq!(identity.unknown(), Some("`/dev/zero` cannot be looked at: it is not a regular file"));
     host.write(".aws/credentials", vec![b'#'; MAX_FILE_BYTES + 1]);
     assert!(!host.identity(&[]).is_known());
 }
@@ -247,8 +260,8 @@ fn inputs() -> impl Strategy<Value = BTreeMap<&'static str, Vec<u8>>> {
 proptest! {
     #[test]
     fn the_canonical_form_is_unambiguous(a in inputs(), b in inputs()) {
-        let a = Identity { inputs: a, is_known: true };
-        let b = Identity { inputs: b, is_known: true };
+        let a = Identity { inputs: a, unknown: None };
+        let b = Identity { inputs: b, unknown: None };
         prop_assert_eq!(a == b, a.canonical() == b.canonical());
         prop_assert_eq!(a == b, a.fingerprint() == b.fingerprint());
     }
