@@ -89,6 +89,17 @@ fn every_variable_that_selects_an_identity_matters() {
 }
 
 #[test]
+fn older_names_matter_as_the_usual_ones_do() {
+    let host = Host::new();
+    let plain = host.fingerprint(&[]);
+    let profile = host.fingerprint(&[("AWS_DEFAULT_PROFILE", "a")]);
+    assert_eq!(profile, host.fingerprint(&[("AWS_PROFILE", "a")]));
+    let keys = host.fingerprint(&[("AWS_ACCESS_KEY", "a"), ("AWS_SECRET_KEY", "x")]);
+    assert_eq!(keys, host.fingerprint(&[("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "x")]));
+    assert!(profile != plain && keys != plain);
+}
+
+#[test]
 fn the_content_of_the_shared_files_matters_wherever_they_are() {
     let host = Host::new();
     let none = host.fingerprint(&[]);
