@@ -73,7 +73,8 @@ const VARIABLES: &[(Reader, &[&str], &str)] = &[
     (
         Sdk,
         &["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME"],
-        "the identity: a file with an OIDC token, and the role that it is exchanged for",
+        "the identity: a file with an OIDC token, and the role that it is exchanged for; after keys in variables, and \
+         before every profile",
     ),
     (
         Sdk,
