@@ -30,15 +30,23 @@ impl Access<'_> {
     pub fn tokens(&self, choice: &Choice, deadlines: Deadlines) -> Tokens {
         let mint = self.mint(&choice.selection, deadlines);
         let recorded = Recorded::new(mint, self.failures(), Some(choice.by.clone()), self.clock);
-        Cached::new(recorded, self.cache(&choice.selection), deadlines)
-            .with_warnings(Cache::obstacles(self.environment))
+        let identity = self.identity(&choice.selection);
+        Cached::new(recorded, self.cache_of(&identity), deadlines)
+            .with_warnings(Cache::obstacles(self.environment, &identity))
     }
 
     /// The entries of an identity, if they can be kept.
     #[must_use]
     pub fn cache(&self, selection: &Selection) -> Option<Cache> {
-        let identity = Identity::selected(selection, self.environment, &MachineFiles::of_this_machine());
-        let cache = Cache::new(self.environment, &identity, self.clock)?;
+        self.cache_of(&self.identity(selection))
+    }
+
+    fn identity(&self, selection: &Selection) -> Identity {
+        Identity::selected(selection, self.environment, &MachineFiles::of_this_machine())
+    }
+
+    fn cache_of(&self, identity: &Identity) -> Option<Cache> {
+        let cache = Cache::new(self.environment, identity, self.clock)?;
         Some(cache.with_partitions(self.config.partitions().clone()))
     }
 

@@ -27,6 +27,21 @@ const NAMES: [&str; 11] = [
     "no_proxy",
 ];
 
+/// Older names of variables, which the SDK for Go still knows and that for Rust does not, with the usual ones. They count
+/// together, and where none of `unless` is set: half of a key is never put together with half of another one.
+struct Older {
+    names: &'static [(&'static str, &'static str)],
+    unless: &'static [&'static str],
+}
+
+const OLDER: [Older; 2] = [
+    Older { names: &[("AWS_DEFAULT_PROFILE", "AWS_PROFILE")], unless: &["AWS_PROFILE"] },
+    Older {
+        names: &[("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID"), ("AWS_SECRET_KEY", "AWS_SECRET_ACCESS_KEY")],
+        unless: &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SECRET_ACCESS_KEY"],
+    },
+];
+
 /// The variables that matter to ecru. An empty variable is as good as none.
 ///
 /// Some values are secrets; Debug shows only the names. A clone shares the values: an answer from the cache has several,
@@ -37,6 +52,8 @@ pub struct Environment {
     /// The rest, for programs that are started and for a token whose variable the configuration names. The SDK does
     /// not get them.
     others: Arc<Vec<(OsString, OsString)>>,
+    /// The usual names that stand for older ones. Programs that are started get the names that were set.
+    standing_in: Arc<Vec<&'static str>>,
 }
 
 impl Environment {
@@ -56,7 +73,10 @@ impl Environment {
             .map(|(name, value)| (name.into(), value.into()))
             .filter(|(_, value): &(OsString, OsString)| !value.is_empty())
             .partition(|(name, _)| matters(name));
-        Self { variables: Arc::new(variables.into_iter().collect()), others: Arc::new(others) }
+        let mut variables = variables.into_iter().collect();
+        let standing_in = take_older(&mut variables);
+        let (variables, others) = (Arc::new(variables), Arc::new(others));
+        Self { variables, others, standing_in: Arc::new(standing_in) }
     }
 
     /// The value of any variable, also one that does not matter otherwise, as a secret.
@@ -70,13 +90,16 @@ impl Environment {
     /// All variables, for a program that is started.
     #[must_use]
     pub fn of_child(&self) -> Vec<(OsString, OsString)> {
-        let variables = self.variables.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let was_set = |name: &OsStr| !self.standing_in.iter().any(|other| name == *other);
+        let variables = self.variables.iter().filter(|(name, _)| was_set(name));
+        let variables = variables.map(|(name, value)| (name.clone(), value.clone()));
         variables.chain(self.others.iter().cloned()).collect()
     }
 
     /// Sets a variable that matters.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         Arc::make_mut(&mut self.variables).insert(name.into(), value.into());
+        Arc::make_mut(&mut self.standing_in).retain(|other| *other != name);
     }
 
     /// Takes a variable out.
@@ -141,6 +164,25 @@ impl fmt::Debug for Environment {
     }
 }
 
+/// Has older names of variables count under the usual ones, which are returned.
+fn take_older(variables: &mut BTreeMap<OsString, OsString>) -> Vec<&'static str> {
+    let mut standing_in = Vec::new();
+    for Older { names, unless } in OLDER {
+        if unless.iter().any(|name| variables.contains_key(OsStr::new(name))) {
+            continue;
+        }
+        let value = |(older, usual): &(&str, &'static str)| {
+            variables.get(OsStr::new(older)).map(|value| (*usual, value.clone()))
+        };
+        let Some(values) = names.iter().map(value).collect::<Option<Vec<_>>>() else { continue };
+        for (usual, value) in values {
+            variables.insert(usual.into(), value);
+            standing_in.push(usual);
+        }
+    }
+    standing_in
+}
+
 fn matters(name: &OsStr) -> bool {
     name.to_str()
         .is_some_and(|name| NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
@@ -166,6 +208,44 @@ mod tests {
         assert_eq!(environment.get("AWS_REGION"), None);
         assert_eq!(environment.get("CI_JOB_TOKEN"), None);
         assert_eq!(environment.home(), Some(PathBuf::from("/root")));
+    }
+
+    #[test]
+    fn older_names_stand_for_the_usual_ones_where_those_are_unset() {
+        let with = |variables: &[(&str, &str)]| Environment::from_map(variables.to_vec());
+        assert_eq!(with(&[("AWS_DEFAULT_PROFILE", "old")]).get("AWS_PROFILE"), Some("old"));
+        let both = with(&[("AWS_DEFAULT_PROFILE", "old"), ("AWS_PROFILE", "new")]);
+        assert_eq!(both.get("AWS_PROFILE"), Some("new"));
+        let older = [("AWS_ACCESS_KEY", "AKIAOLD"), ("AWS_SECRET_KEY", "old")];
+        let keys = with(&older);
+        assert_eq!(keys.get("AWS_ACCESS_KEY_ID"), Some("AKIAOLD"));
+        assert_eq!(keys.get("AWS_SECRET_ACCESS_KEY"), Some("old"));
+        assert!(keys.iter().any(|variable| variable == ("AWS_SECRET_ACCESS_KEY", "old")), "for the SDK");
+        // Half of a key is never put together with half of another one.
+        for newer in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SECRET_ACCESS_KEY"] {
+            let mixed = with(&[older[0], older[1], (newer, "new")]);
+            let seen = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SECRET_ACCESS_KEY"]
+                .map(|name| mixed.get(name).is_some());
+            assert_eq!(seen.into_iter().filter(|is_seen| *is_seen).count(), 1, "{newer}");
+        }
+        for half in older {
+            let half = with(&[half]);
+            assert_eq!((half.get("AWS_ACCESS_KEY_ID"), half.get("AWS_SECRET_ACCESS_KEY")), (None, None));
+        }
+    }
+
+    #[test]
+    fn children_get_the_names_that_were_set() {
+        let mut environment = Environment::from_map([("AWS_DEFAULT_PROFILE", "old"), ("OTHER", "x")]);
+        let of_child = |environment: &Environment| -> BTreeMap<OsString, OsString> {
+            environment.of_child().into_iter().collect()
+        };
+        let expected = [("AWS_DEFAULT_PROFILE", "old"), ("OTHER", "x")];
+        let expected: BTreeMap<OsString, OsString> =
+            expected.map(|(name, value)| (name.into(), value.into())).into();
+        assert_eq!(of_child(&environment), expected);
+        environment.set("AWS_PROFILE", "another");
+        assert_eq!(of_child(&environment).get(OsStr::new("AWS_PROFILE")), Some(&"another".into()));
     }
 
     #[test]

@@ -217,19 +217,15 @@ impl World {
         let aws = || self.aws.iter().map(|(name, value)| (*name, *value));
         let is_seen = |name: &str| match name {
             "AWS_ACCESS_KEY_ID" => may_see(&["environment"]),
-            "AWS_WEB_IDENTITY_TOKEN_FILE" => may_see(&["web-identity"]),
+            "AWS_WEB_IDENTITY_TOKEN_FILE" | "AWS_ROLE_ARN" => may_see(&["web-identity"]),
             "AWS_CONTAINER_CREDENTIALS_FULL_URI" => may_see(&["container", "profile"]),
             "AWS_PROFILE" => may_see(&["profile"]) && selected.profile.is_none(),
             "AWS_ENDPOINT_URL_STS" => true,
             _ => false,
         };
-        let chooses_none =
-            |name: &str| matches!(name, "AWS_REGION" | "AWS_MAX_ATTEMPTS" | "AWS_ENDPOINT_URL_ECR");
         let sdk = if may_see(&["profile"]) { self.sdk } else { Sdk::Nothing };
-        let process = || {
-            let all = aws().filter(|(name, _)| is_seen(name) || chooses_none(name));
-            (all.collect(), self.ecru.variables().collect(), self.token)
-        };
+        // The SDK starts it in the environment of this program, whatever the selection leaves.
+        let process = || (aws().collect(), self.ecru.variables().collect(), self.token);
         Some(Meaning {
             seen: aws().filter(|(name, _)| is_seen(name)).collect(),
             sdk,
@@ -271,11 +267,13 @@ fn world() -> impl Strategy<Value = World> {
         "AWS_ACCESS_KEY_ID",
         "AWS_PROFILE",
         "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_ROLE_ARN",
         "AWS_CONTAINER_CREDENTIALS_FULL_URI",
         "AWS_ENDPOINT_URL_STS",
         "AWS_ENDPOINT_URL_ECR",
         // These choose no identity.
         "AWS_REGION",
+        "AWS_SESSION_TOKEN",
         "AWS_MAX_ATTEMPTS",
     ];
     let aws = btree_map(select(names), select(vec!["1", "2"]), 0..4);

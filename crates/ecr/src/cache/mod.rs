@@ -92,15 +92,19 @@ impl Cache {
         Ok(entry.map(|entry| Kept::of(&entry)))
     }
 
-    /// What `environment` says that keeps tokens from being kept where it means to.
+    /// What keeps tokens of `identity` from being kept where `environment` means to.
     #[must_use]
-    pub fn obstacles(environment: &Environment) -> Vec<CacheWarning> {
+    pub fn obstacles(environment: &Environment, identity: &Identity) -> Vec<CacheWarning> {
         if environment.os(DISABLE_VARIABLE).is_some() {
             return Vec::new();
         }
         let passed_over = Directory::passed_over(environment).map(|path| CacheWarning::PassedOver { path });
-        let is_nowhere = Directory::chosen_by(environment).is_none();
-        passed_over.into_iter().chain(is_nowhere.then_some(CacheWarning::NoPlace)).collect()
+        let absence = match (Directory::chosen_by(environment), identity.unknown()) {
+            (None, _) => Some(CacheWarning::NoPlace),
+            (Some(_), Some(why)) => Some(CacheWarning::UnknownIdentity { why: why.to_owned() }),
+            (Some(_), None) => None,
+        };
+        passed_over.into_iter().chain(absence).collect()
     }
 
     /// Keeps a token that was not asked for through [`Cached`], as the first one of the principal's own registry.
@@ -361,6 +365,12 @@ pub enum CacheWarning {
         "no token is kept: neither HOME nor XDG_CACHE_HOME nor AWS_ECR_CACHE_DIR names a folder by an absolute path"
     )]
     NoPlace,
+    /// A token could be served to another principal.
+    #[error("no token is kept, since it is not known whose it would be: {why}")]
+    UnknownIdentity {
+        /// What cannot be seen.
+        why: String,
+    },
     /// A token past half of its life could not be refreshed, and was served as it is.
     #[error("the cached token, still valid, could not be refreshed: {0}")]
     NotRefreshed(TokenError),
@@ -372,7 +382,10 @@ impl CacheWarning {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Ignored(error) | Self::NotKept(error) => error.hint(),
-            Self::PassedOver { .. } | Self::NoPlace | Self::NotRefreshed(_) => None,
+            Self::PassedOver { .. }
+            | Self::NoPlace
+            | Self::UnknownIdentity { .. }
+            | Self::NotRefreshed(_) => None,
         }
     }
 

@@ -550,7 +550,25 @@ fn whoever_reads_removes_what_a_dead_process_was_writing() {
 }
 
 #[test]
+fn a_cache_of_nobody_known_is_not_passed_over_in_silence() {
+    let home = Home::new();
+    let variables = [("AWS_CONFIG_FILE", "/dev/zero")];
+    assert!(home.cache(&variables).is_none());
+    let obstacles = |variables: &[(&str, &str)]| -> Vec<String> {
+        let environment = home.environment(variables);
+        let identity = Identity::read(&environment, &MachineFiles::of_this_machine());
+        Cache::obstacles(&environment, &identity).iter().map(ToString::to_string).collect()
+    };
+    let told = "no token is kept, since it is not known whose it would be: `/dev/zero` cannot be looked at: it is \
+                not a regular file";
+    assert_eq!(obstacles(&variables), [told]);
+    assert!(obstacles(&[]).is_empty());
+    assert!(obstacles(&[("AWS_CONFIG_FILE", "/dev/zero"), (DISABLE_VARIABLE, "1")]).is_empty());
+}
+
+#[test]
 fn a_cache_is_never_put_below_the_working_directory() {
+    let nowhere = MachineFiles { machine_id: "/nonexistent".into(), asset_tag: "/nonexistent".into() };
     for (variables, warning) in [
         (&[("AWS_ECR_CACHE_DIR", "~/.ecr")][..], "AWS_ECR_CACHE_DIR is passed over: `~/.ecr`"),
         (&[("AWS_ECR_CACHE_DIR", "rel"), ("HOME", "/home/a")], "AWS_ECR_CACHE_DIR is passed over: `rel`"),
@@ -559,7 +577,8 @@ fn a_cache_is_never_put_below_the_working_directory() {
         (&[("HOME", "relative")], "no token is kept"),
     ] {
         let environment = Environment::from_map(variables.to_vec());
-        let told: Vec<String> = Cache::obstacles(&environment).iter().map(ToString::to_string).collect();
+        let told = Cache::obstacles(&environment, &Identity::read(&environment, &nowhere));
+        let told: Vec<String> = told.iter().map(ToString::to_string).collect();
         assert!(told.iter().any(|told| told.starts_with(warning)), "{variables:?}: {told:?}");
         let inventory = Inventory::new(&environment, Partitions::default(), system_time);
         let path = inventory.map(|inventory| inventory.path().to_owned());
@@ -571,7 +590,9 @@ fn a_cache_is_never_put_below_the_working_directory() {
         &[("AWS_ECR_CACHE_DIR", "/c")],
         &[(DISABLE_VARIABLE, "1"), ("AWS_ECR_CACHE_DIR", "rel")],
     ] {
-        assert!(Cache::obstacles(&Environment::from_map(variables.to_vec())).is_empty(), "{variables:?}");
+        let environment = Environment::from_map(variables.to_vec());
+        let identity = Identity::read(&environment, &nowhere);
+        assert!(Cache::obstacles(&environment, &identity).is_empty(), "{variables:?}");
     }
 }
 

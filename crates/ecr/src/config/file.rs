@@ -315,13 +315,21 @@ impl Meaning<'_> {
     }
 
     /// An address that stands for a registry. A registry's own name cannot stand for another one: what is asked for
-    /// one account or region would be answered with the credentials of another.
+    /// one account or region would be answered with the credentials of another. Nor can a path or a scheme be told
+    /// from the others of its host, which would get these credentials as well.
     fn alias(&self, address: &Spanned<String>) -> Result<Address, Fault> {
         let parsed = Address::parse(address.get_ref())
             .map_err(|error| self.fault(address.span(), &error.to_string()))?;
         match self.partitions.registry(&parsed) {
             Ok(registry) => {
                 let message = format!("`{registry}` is a registry of Amazon ECR and cannot be an alias");
+                Err(self.fault(address.span(), &message))
+            }
+            Err(_) if parsed.scheme().is_some() || !parsed.path().is_empty() => {
+                let message = format!(
+                    "`{}` is not HOST or HOST:PORT: an alias is for every scheme and path of a host",
+                    address.get_ref()
+                );
                 Err(self.fault(address.span(), &message))
             }
             Err(_) => Ok(parsed),

@@ -135,15 +135,19 @@ impl ChoiceError {
 }
 
 impl Source {
-    /// The files that count in `environment`, in the order in which they are read, after the system's at `system`.
+    /// The files that count in `environment`, in the order in which they are read, after the system's at `system`. That
+    /// one is read once, under its own strict rules, also where it is the user's or is named.
     #[must_use]
     pub fn all(system: &Path, environment: &Environment) -> Vec<Self> {
-        let optional = |path| Self { path, required: false, owner: None };
-        let system = Self { path: system.to_owned(), required: false, owner: Some(ROOT) };
+        let of_user = |path, required| Self { path, required, owner: None };
         let user =
             environment.xdg("XDG_CONFIG_HOME", ".config").map(|directory| directory.join("ecru/config.toml"));
-        let named = environment.path(FILE_VARIABLE).map(|path| Self { path, required: true, owner: None });
-        [Some(system), user.map(optional), named].into_iter().flatten().collect()
+        let named = environment.path(FILE_VARIABLE);
+        let required = named.as_deref() == Some(system);
+        let others = [user.map(|path| of_user(path, false)), named.map(|path| of_user(path, true))];
+        let others = others.into_iter().flatten().filter(|source| source.path != system);
+        let system = Self { path: system.to_owned(), required, owner: Some(ROOT) };
+        std::iter::once(system).chain(others).collect()
     }
 }
 
@@ -408,5 +412,7 @@ impl ConfigError {
 
 #[cfg(test)]
 mod reference;
+#[cfg(test)]
+mod system_file;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Where an identity would come from, told without asking anyone.
 
-use super::selection::{AskedFor, IdentitySource, Selection, asked_for};
+use super::selection::{IdentitySource, Selection, first_asked_for};
 use crate::environment::Environment;
 
 impl IdentitySource {
@@ -47,14 +47,15 @@ impl Selection {
             return Vec::new();
         }
         let before = IdentitySource::ALL.into_iter().take_while(|source| *source != found);
-        before.map(|source| (source, lack(source, environment))).collect()
+        // A web identity that is asked for comes before the profiles.
+        let was_asked = |source: &IdentitySource| {
+            (*source, found) != (IdentitySource::Profile, IdentitySource::WebIdentity)
+        };
+        before.filter(was_asked).map(|source| (source, lack(source, environment))).collect()
     }
 
     fn configured_first(&self, environment: &Environment) -> String {
-        let asked = asked_for(environment).into_iter().find_map(|asked| match asked {
-            AskedFor::Source(source, _) => Some(source),
-            AskedFor::Half { .. } => None,
-        });
+        let asked = first_asked_for(environment);
         let is_set = |name| environment.os(name).is_some();
         let has_container =
             is_set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") || is_set("AWS_CONTAINER_CREDENTIALS_FULL_URI");
@@ -120,6 +121,9 @@ mod tests {
             (&keys[..1], "the profile `default`, else the instance's metadata service"),
             (&[("AWS_PROFILE", "ci")], "the profile `ci`"),
             (&web, "the web identity token file"),
+            (&[web[0], web[1], ("AWS_PROFILE", "ci")], "the web identity token file"),
+            (&[web[0], web[1], keys[0], keys[1]], "the access key in the environment"),
+            (&[web[1], ("AWS_PROFILE", "ci")], "the profile `ci`"),
             (&container, "the container's credentials endpoint"),
             (&[], "the profile `default`, else the instance's metadata service"),
         ] {
@@ -159,6 +163,10 @@ mod tests {
         ];
         assert_eq!(tried, expected);
         assert!(Selection::default().tried_before(IdentitySource::Environment, &environment).is_empty());
+        let web = [("AWS_ROLE_ARN", ROLE), ("AWS_WEB_IDENTITY_TOKEN_FILE", "/t"), ("AWS_PROFILE", "ci")];
+        let web = Environment::from_map(web);
+        let tried = Selection::default().tried_before(IdentitySource::WebIdentity, &web);
+        assert_eq!(tried.len(), 1, "no profile was asked: {tried:?}");
         let instance = Settings { source: Some(IdentitySource::Instance), ..Settings::default() };
         let instance = Selection::new(instance).unwrap();
         assert!(instance.tried_before(IdentitySource::Instance, &environment).is_empty());

@@ -63,8 +63,9 @@ const TOKEN_FILES: [&str; 2] = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AU
 const SHARED_FILES: [(&str, &str); 2] =
     [("AWS_CONFIG_FILE", ".aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials")];
 
-/// How many token files the profiles may name.
-const MAX_TOKEN_FILES: usize = 8;
+/// How many token files the profiles may name. They are small, and most of those that profiles of others name are not
+/// there.
+const MAX_TOKEN_FILES: usize = 256;
 
 /// The variables that say nothing to a process: they change from shell to shell.
 const OF_SHELLS: [&str; 3] = ["_", "SHLVL", "OLDPWD"];
@@ -76,7 +77,7 @@ const CANONICAL_PREFIX: &[u8] = b"ecru identity 1";
 #[derive(Clone, PartialEq, Eq)]
 pub struct Identity {
     inputs: BTreeMap<&'static str, Vec<u8>>,
-    is_known: bool,
+    unknown: Option<String>,
 }
 
 impl Identity {
@@ -84,7 +85,12 @@ impl Identity {
     /// most six small files, and those with tokens that profiles name.
     #[must_use]
     pub fn read(environment: &Environment, machine: &MachineFiles) -> Self {
-        let mut identity = Self { inputs: BTreeMap::new(), is_known: true };
+        Self::read_as_seen(environment, environment, machine)
+    }
+
+    /// The same where the SDK gets to see a part of the `whole` environment only. Processes that it starts see all.
+    fn read_as_seen(environment: &Environment, whole: &Environment, machine: &MachineFiles) -> Self {
+        let mut identity = Self { inputs: BTreeMap::new(), unknown: None };
         for variable in VARIABLES {
             identity.put(variable, environment.os(variable).map(OsStrExt::as_bytes));
         }
@@ -100,16 +106,16 @@ impl Identity {
                 identity.put_file(subject_name(variable), &path, subject::of);
             }
         }
-        identity.put_shared_files(environment);
+        identity.put_shared_files(environment, whole);
         identity.put("machine", machine.read());
         identity
     }
 
     /// Finds out how the identity that `selection` means is configured. Another selection is another identity, and
-    /// what it takes out of sight is no part of it.
+    /// what it takes out of sight is no part of it, unless a process may look at it.
     #[must_use]
     pub fn selected(selection: &Selection, environment: &Environment, machine: &MachineFiles) -> Self {
-        let mut identity = Self::read(&selection.restrict(environment), machine);
+        let mut identity = Self::read_as_seen(&selection.restrict(environment), environment, machine);
         if *selection != Selection::default() {
             identity.put("selection", Some(selection.canonical()));
         }
@@ -124,7 +130,13 @@ impl Identity {
     /// Whether everything that selects the identity is known. If not, nothing may be kept under its fingerprint.
     #[must_use]
     pub fn is_known(&self) -> bool {
-        self.is_known
+        self.unknown.is_none()
+    }
+
+    /// Why it is not known, if so.
+    #[must_use]
+    pub fn unknown(&self) -> Option<&str> {
+        self.unknown.as_deref()
     }
 
     /// A digest that two identities share only if they are equal.
@@ -149,11 +161,15 @@ impl Identity {
         match read_limited(path, MAX_FILE_BYTES) {
             Ok(Some(content)) => self.put(name, Some(describe(&content))),
             Ok(None) | Err(ReadError::Io(_)) => {}
-            Err(ReadError::NotRegular | ReadError::TooLong { .. }) => self.is_known = false,
+            Err(error) => self.leave_unknown(path, &error),
         }
     }
 
-    fn put_shared_files(&mut self, environment: &Environment) {
+    fn leave_unknown(&mut self, path: &Path, error: &ReadError) {
+        self.unknown = Some(format!("`{}` cannot be looked at: {error}", path.display()));
+    }
+
+    fn put_shared_files(&mut self, environment: &Environment, whole: &Environment) {
         let mut named = Named::default();
         for (variable, default) in SHARED_FILES {
             self.put_file(variable, &shared_file(environment, variable, default), |content| {
@@ -161,17 +177,18 @@ impl Identity {
                 digest(content)
             });
         }
-        self.put_named(&named, environment);
+        self.put_named(&named, whole);
         // SSO tokens are kept in the home directory, so that it decides as well, but only if a profile can use them.
         if SHARED_FILES.iter().any(|(variable, _)| self.inputs.contains_key(variable)) {
             self.put("HOME", environment.os("HOME").map(OsStrExt::as_bytes));
         }
     }
 
-    /// Puts in whom the tokens are about that profiles name, and what their processes may look at.
-    fn put_named(&mut self, named: &Named, environment: &Environment) {
+    /// Puts in whom the tokens are about that profiles name, and what their processes may look at: all variables, since
+    /// the SDK starts them in the environment of this program, and the token that one of them names.
+    fn put_named(&mut self, named: &Named, whole: &Environment) {
         if named.token_files.len() > MAX_TOKEN_FILES {
-            self.is_known = false;
+            self.unknown = Some(format!("the profiles name more than {MAX_TOKEN_FILES} files with tokens"));
             return;
         }
         let mut subjects = Vec::new();
@@ -182,12 +199,16 @@ impl Identity {
                     append(&mut subjects, &content.map(|token| subject::of(&token)).unwrap_or_default());
                 }
                 Err(ReadError::Io(_)) => append(&mut subjects, b""),
-                Err(ReadError::NotRegular | ReadError::TooLong { .. }) => self.is_known = false,
+                Err(error) => self.leave_unknown(path, &error),
             }
         }
         self.put("web identities of profiles", (!subjects.is_empty()).then_some(subjects));
         if named.has_process {
-            let mut variables = environment.of_child();
+            let [web_identity, _] = TOKEN_FILES;
+            if let Some(path) = whole.path(web_identity) {
+                self.put_file(subject_name(web_identity), &path, subject::of);
+            }
+            let mut variables = whole.of_child();
             variables.retain(|(name, _)| !OF_SHELLS.iter().any(|other| name == other));
             variables.sort_unstable();
             let mut row = Vec::new();
@@ -213,7 +234,7 @@ impl Identity {
 impl fmt::Debug for Identity {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.inputs.keys().collect();
-        formatter.debug_struct("Identity").field("inputs", &names).field("is_known", &self.is_known).finish()
+        formatter.debug_struct("Identity").field("inputs", &names).field("unknown", &self.unknown).finish()
     }
 }
 

@@ -23,7 +23,7 @@ pub const VARIABLES: [&str; 7] = [
 pub const TOKEN_VARIABLE: &str = "ECRU_IDENTITY_TOKEN";
 
 /// The name of a session if none is configured.
-const SESSION_NAME: &str = "ecru";
+pub(crate) const SESSION_NAME: &str = "ecru";
 
 const KEYS: [&str; 4] =
     ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
@@ -53,7 +53,8 @@ pub enum IdentitySource {
 }
 
 impl IdentitySource {
-    /// All, in the order in which the SDK's default chain asks them.
+    /// All, in the order in which the SDK's default chain asks them and tells what they lack. [`asked_for`] has the one
+    /// that counts.
     pub(super) const ALL: [Self; 5] =
         [Self::Environment, Self::Profile, Self::WebIdentity, Self::Container, Self::Instance];
 
@@ -127,9 +128,9 @@ pub enum AskedFor {
     },
 }
 
-/// The sources that `environment` asks for, in the order in which the SDK's default chain tries them
-/// (<https://docs.rs/aws-config>, `default_provider::credentials`). A process in a task or on an instance may have an
-/// identity besides, which it did not ask for.
+/// The sources that `environment` asks for, in the order in which they are tried. That is the order of the SDK for Go
+/// (`config/resolve_credentials.go`), and so of amazon-ecr-credential-helper: the one for Rust would ask a web identity
+/// after the profiles. A process in a task or on an instance may have an identity besides, which it did not ask for.
 #[must_use]
 pub fn asked_for(environment: &Environment) -> Vec<AskedFor> {
     let is_set = |name| environment.os(name).is_some();
@@ -152,7 +153,15 @@ pub fn asked_for(environment: &Environment) -> Vec<AskedFor> {
         (true, false) => Some(AskedFor::Half { set: "AWS_WEB_IDENTITY_TOKEN_FILE", missing: "AWS_ROLE_ARN" }),
         (false, _) => None,
     };
-    [key, profile, web].into_iter().flatten().collect()
+    [key, web, profile].into_iter().flatten().collect()
+}
+
+/// The first of them that can be asked.
+pub(crate) fn first_asked_for(environment: &Environment) -> Option<IdentitySource> {
+    asked_for(environment).into_iter().find_map(|asked| match asked {
+        AskedFor::Source(source, _) => Some(source),
+        AskedFor::Half { .. } => None,
+    })
 }
 
 /// How an identity is selected; the default one restricts nothing.
@@ -491,7 +500,7 @@ mod tests {
                 AskedFor::Half { .. } => panic!("nothing is missing"),
             })
             .collect();
-        assert_eq!(sources, [S::Environment, S::Profile, S::WebIdentity]);
+        assert_eq!(sources, [S::Environment, S::WebIdentity, S::Profile]);
         for (set, missing) in [
             ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
             ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),

@@ -29,12 +29,16 @@ impl Host {
     }
 
     fn identity(&self, variables: &[(&str, &str)]) -> Identity {
+        self.selected(&Selection::default(), variables)
+    }
+
+    fn selected(&self, selection: &Selection, variables: &[(&str, &str)]) -> Identity {
         let home = self.folder.path().to_str().unwrap();
         let environment =
             Environment::from_map([("HOME", home)].into_iter().chain(variables.iter().copied()));
         let machine =
             MachineFiles { machine_id: self.path("machine-id"), asset_tag: self.path("board_asset_tag") };
-        Identity::read(&environment, &machine)
+        Identity::selected(selection, &environment, &machine)
     }
 
     fn fingerprint(&self, variables: &[(&str, &str)]) -> Fingerprint {
@@ -82,6 +86,17 @@ fn every_variable_that_selects_an_identity_matters() {
     seen.sort_by_key(|fingerprint| fingerprint.0);
     seen.dedup();
     assert_eq!(seen.len(), count);
+}
+
+#[test]
+fn older_names_matter_as_the_usual_ones_do() {
+    let host = Host::new();
+    let plain = host.fingerprint(&[]);
+    let profile = host.fingerprint(&[("AWS_DEFAULT_PROFILE", "a")]);
+    assert_eq!(profile, host.fingerprint(&[("AWS_PROFILE", "a")]));
+    let keys = host.fingerprint(&[("AWS_ACCESS_KEY", "a"), ("AWS_SECRET_KEY", "x")]);
+    assert_eq!(keys, host.fingerprint(&[("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "x")]));
+    assert!(profile != plain && keys != plain);
 }
 
 #[test]
@@ -163,9 +178,20 @@ fn the_token_file_of_a_profile_is_part_of_the_identity() {
         std::fs::remove_dir(&file).unwrap();
         host.write(place, "");
     }
-    let many: String = (0..9).map(|n| format!("[profile p{n}]\nweb_identity_token_file = /t{n}\n")).collect();
-    host.write(".aws/config", many);
-    assert!(!host.identity(&[]).is_known());
+}
+
+#[test]
+fn each_of_many_profiles_may_have_a_token_file_of_its_own() {
+    let host = Host::new();
+    let profiles = |count: usize| -> String {
+        (0..count).map(|n| format!("[profile p{n}]\nweb_identity_token_file = /nonexistent/{n}\n")).collect()
+    };
+    host.write(".aws/config", profiles(MAX_TOKEN_FILES));
+    assert!(host.identity(&[]).is_known());
+    host.write(".aws/config", profiles(MAX_TOKEN_FILES + 1));
+    let identity = host.identity(&[]);
+    assert!(!identity.is_known());
+    assert_eq!(identity.unknown(), Some("the profiles name more than 256 files with tokens"));
 }
 
 #[test]
@@ -182,11 +208,47 @@ fn where_a_process_answers_all_variables_count() {
 }
 
 #[test]
+fn the_process_of_a_selected_profile_sees_what_the_selection_takes_from_the_sdk() {
+    let host = Host::new();
+    let settings = selection::Settings { profile: Some("proc".to_owned()), ..selection::Settings::default() };
+    let selection = Selection::new(settings).unwrap();
+    let with = |variables: &[(&str, &str)]| host.selected(&selection, variables).fingerprint();
+    let names = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_ROLE_ARN",
+        "AWS_ROLE_SESSION_NAME",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_PROFILE",
+    ];
+    host.write(".aws/config", "[profile proc]\nregion = eu-central-1\n");
+    for name in names {
+        assert_eq!(with(&[(name, "one")]), with(&[(name, "two")]), "{name} without a process");
+    }
+    host.write(".aws/config", "[profile proc]\ncredential_process = /bin/keys\n");
+    for name in names {
+        assert_ne!(with(&[(name, "one")]), with(&[(name, "two")]), "{name}");
+    }
+    let file = host.path("token").to_str().unwrap().to_owned();
+    let about = |claims: &str| {
+        host.write("token", token(claims));
+        with(&[("AWS_WEB_IDENTITY_TOKEN_FILE", &file)])
+    };
+    let first = about(r#"{"iss":"i","sub":"project:a","exp":1}"#);
+    assert_eq!(about(r#"{"iss":"i","sub":"project:a","exp":2}"#), first);
+    assert_ne!(about(r#"{"iss":"i","sub":"project:b","exp":1}"#), first);
+}
+
+#[test]
 fn an_identity_that_cannot_be_seen_whole_is_not_known() {
     let host = Host::new();
     assert!(host.identity(&[]).is_known());
     assert!(host.identity(&[("AWS_CONFIG_FILE", "/dev/null")]).is_known());
-    assert!(!host.identity(&[("AWS_CONFIG_FILE", "/dev/zero")]).is_known());
+    let identity = host.identity(&[("AWS_CONFIG_FILE", "/dev/zero")]);
+    assert!(!identity.is_known());
+    assert_eq!(identity.unknown(), Some("`/dev/zero` cannot be looked at: it is not a regular file"));
     host.write(".aws/credentials", vec![b'#'; MAX_FILE_BYTES + 1]);
     assert!(!host.identity(&[]).is_known());
 }
@@ -209,8 +271,8 @@ fn inputs() -> impl Strategy<Value = BTreeMap<&'static str, Vec<u8>>> {
 proptest! {
     #[test]
     fn the_canonical_form_is_unambiguous(a in inputs(), b in inputs()) {
-        let a = Identity { inputs: a, is_known: true };
-        let b = Identity { inputs: b, is_known: true };
+        let a = Identity { inputs: a, unknown: None };
+        let b = Identity { inputs: b, unknown: None };
         prop_assert_eq!(a == b, a.canonical() == b.canonical());
         prop_assert_eq!(a == b, a.fingerprint() == b.fingerprint());
     }

@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::config::Policy;
 use crate::environment::Environment;
 use crate::identity::configured::words_of_token;
-use crate::identity::selection::{IdentitySource, Selection};
+use crate::identity::selection::{IdentitySource, Selection, first_asked_for};
 use crate::registry::{Partitions, Registry};
 use crate::token::{Attempt, Token, TokenError};
 
@@ -184,7 +184,7 @@ impl Call {
         let (mut credentials, source, from, roles) =
             match (self.selection.token_variable(), self.selection.roles()) {
                 (Some(variable), [first, others @ ..]) => {
-                    let credentials = self.web_identity(sdk, variable, first).await?;
+                    let credentials = self.web_identity_of_variable(sdk, variable, first).await?;
                     (credentials, words_of_token(variable), None, others)
                 }
                 (_, roles) => {
@@ -204,8 +204,11 @@ impl Call {
         Ok(Found { credentials, source, from })
     }
 
-    /// The credentials that the SDK's chain finds.
+    /// The credentials that the SDK's chain finds, unless a web identity comes first, which it would ask after profiles.
     async fn first_credentials(&self, sdk: &SdkConfig) -> Result<Credentials, TokenError> {
+        if first_asked_for(&self.environment) == Some(IdentitySource::WebIdentity) {
+            return self.web_identity_of_file(sdk).await;
+        }
         let Some(provider) = sdk.credentials_provider() else {
             return Err(TokenError::NoIdentity { only: None, attempts: Vec::new() });
         };

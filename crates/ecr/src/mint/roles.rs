@@ -1,22 +1,31 @@
-//! Assuming the roles that a selection names, one from the other, by STS.
+//! Assuming roles by STS: those that a selection names, one from the other, and that of a web identity.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
+use aws_credential_types::credential_feature::AwsCredentialFeature as Feature;
 use aws_sdk_sts::types::Credentials as Session;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::answer::Fault;
 use super::call::Call;
 use super::endpoint::Endpoint;
-use crate::identity::selection::Role;
+use crate::identity::MAX_FILE_BYTES;
+use crate::identity::selection::{Role, SESSION_NAME};
 use crate::token::TokenError;
 
 /// The name under which the SDK knows credentials of these sessions.
 const PROVIDER: &str = "ecru";
 
+/// The variable that names the file with the token of a web identity.
+const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+
 impl Call {
     /// The session of the first role, for the token in the variable that the selection names.
-    pub(super) async fn web_identity(
+    pub(super) async fn web_identity_of_variable(
         &self,
         sdk: &SdkConfig,
         variable: &str,
@@ -26,6 +35,33 @@ impl Call {
             let cause = format!("{variable}, which should hold the identity token, is not set");
             return Err(TokenError::BrokenIdentity { cause });
         };
+        self.web_identity(sdk, token, role).await
+    }
+
+    /// The session of the role in the variables, for the token in the file that they name.
+    pub(super) async fn web_identity_of_file(&self, sdk: &SdkConfig) -> Result<Credentials, TokenError> {
+        let text = |name| self.environment.get(name).map(str::to_owned);
+        let path = self.environment.path(TOKEN_FILE).unwrap_or_default();
+        let token = token_in(&path).map_err(|error| TokenError::BrokenIdentity {
+            cause: format!("`{}`, which {TOKEN_FILE} names, cannot be read: {error}", path.display()),
+        })?;
+        let role = Role {
+            arn: text("AWS_ROLE_ARN").unwrap_or_default(),
+            external_id: None,
+            session_name: text("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| SESSION_NAME.to_owned()),
+        };
+        let mut credentials = self.web_identity(sdk, token, &role).await?;
+        let features = credentials.get_property_mut_or_default::<Vec<Feature>>();
+        features.push(Feature::CredentialsEnvVarsStsWebIdToken);
+        Ok(credentials)
+    }
+
+    async fn web_identity(
+        &self,
+        sdk: &SdkConfig,
+        token: SecretString,
+        role: &Role,
+    ) -> Result<Credentials, TokenError> {
         let failure = self.failure(None).with_secret(token.clone()).of("AssumeRoleWithWebIdentity");
         let client = self.sts(sdk, None)?;
         let request = client
@@ -73,6 +109,13 @@ impl Call {
         config.set_endpoint_url(endpoint.url);
         Ok(aws_sdk_sts::Client::from_conf(config.build()))
     }
+}
+
+/// The token in a file, which may be a pipe.
+fn token_in(path: &Path) -> io::Result<SecretString> {
+    let mut text = String::new();
+    File::open(path)?.take(MAX_FILE_BYTES as u64).read_to_string(&mut text)?;
+    Ok(text.trim().into())
 }
 
 fn session(session: Option<&Session>) -> Option<Credentials> {

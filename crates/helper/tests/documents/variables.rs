@@ -65,9 +65,16 @@ const VARIABLES: &[(Reader, &[&str], &str)] = &[
         "the identity: a profile of the SDK's two files, with keys, a role, SSO, a web identity or a process",
     ),
     (
+        Ecru,
+        &["AWS_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_DEFAULT_PROFILE"],
+        "older names that amazon-ecr-credential-helper knows: of a key, both together and where neither half has its usual \
+         name; and of `AWS_PROFILE`, where that is not set",
+    ),
+    (
         Sdk,
         &["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME"],
-        "the identity: a file with an OIDC token, and the role that it is exchanged for",
+        "the identity: a file with an OIDC token, and the role that it is exchanged for; after keys in variables, and \
+         before every profile",
     ),
     (
         Sdk,

@@ -24,6 +24,9 @@ pub(crate) struct Case {
     /// The runs, one after the other in the same home directory; one plain `get` if none is given.
     #[serde(default)]
     pub(crate) runs: Vec<Run>,
+    /// Whether the outcome says whose key has signed the last call.
+    #[serde(default)]
+    pub(crate) signer: bool,
     /// The outcome of our helper, see `outcome`.
     pub(crate) ours: String,
     /// The outcome of the other one, where that is another.

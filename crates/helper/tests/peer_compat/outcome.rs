@@ -74,3 +74,10 @@ fn of_calls(calls: &[Request]) -> String {
     let times = if calls.len() == 1 { "1 call".to_owned() } else { format!("{} calls", calls.len()) };
     format!("{times} to {service} in {region}")
 }
+
+/// Whose key has signed the last call.
+pub(crate) fn signer_of(calls: &[Request]) -> String {
+    let authorization = calls.last().map(|call| call.header("authorization")).unwrap_or_default();
+    let Some((_, credential)) = authorization.split_once("Credential=") else { return String::new() };
+    format!(" signed by {}", credential.split('/').next().unwrap_or_default())
+}

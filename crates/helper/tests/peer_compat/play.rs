@@ -76,7 +76,9 @@ fn play(case: &Case, program: &Path) -> String {
         for (name, value) in variables {
             stage.set(&name, &value);
         }
-        outcome::of_run(output.as_ref(), &run.request(), &aws.requests()[before..])
+        let calls = &aws.requests()[before..];
+        let signer = if case.signer { outcome::signer_of(calls) } else { String::new() };
+        outcome::of_run(output.as_ref(), &run.request(), calls) + &signer
     });
     outcomes.collect::<Vec<_>>().join("; ")
 }

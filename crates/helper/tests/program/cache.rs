@@ -86,6 +86,26 @@ fn no_cache_comes_to_lie_in_the_working_directory() {
 }
 
 #[test]
+fn profiles_that_do_not_count_do_not_keep_the_cache_from_being_used() {
+    let aws = aws::proper();
+    let stage = Stage::with(&aws);
+    let profiles = (0..9).map(|n| format!("[profile p{n}]\nweb_identity_token_file = /nonexistent/{n}\n"));
+    stage.write(".aws/config", &profiles.collect::<String>());
+    for _ in 0..2 {
+        assert_eq!(stage.get(FRANKFURT).stderr, "");
+    }
+    assert_eq!(aws.count(), 1);
+    stage.write(".aws/config", "[profile p]\nweb_identity_token_file = /dev\n");
+    for _ in 0..2 {
+        let run = stage.get(FRANKFURT);
+        assert_eq!(run.secret(), PASSWORD);
+        let told = "no token is kept, since it is not known whose it would be: `/dev` cannot be looked at";
+        assert!(run.stderr.contains(told) && run.stderr.lines().count() == 1, "{run:?}");
+    }
+    assert_eq!(aws.count(), 3);
+}
+
+#[test]
 fn a_cache_that_is_open_to_others_has_a_hint() {
     let aws = aws::proper();
     let stage = Stage::with(&aws);

@@ -166,10 +166,15 @@ fn variables_and_the_program_s_name_cannot_widen_the_policy() {
     machine.root.call_as("team");
     machine.assert_refuses("the program's name", FRANKFURT_OF_ANOTHER, FORBIDDEN);
     machine.assert_allows(FRANKFURT);
-    // The system's own file, read once more as the user's, is one that may lay down no policy.
-    let mut machine = Machine::new();
-    machine.set("XDG_CONFIG_HOME", "/etc");
-    machine.assert_refuses("XDG_CONFIG_HOME", FRANKFURT, "a policy only counts in");
+    // The system's own file counts once, under its own rules, also where it is the user's or is named.
+    for (name, value) in [("XDG_CONFIG_HOME", "/etc"), ("ECRU_CONFIG", "/etc/ecru/config.toml")] {
+        let mut machine = Machine::new();
+        machine.set(name, value);
+        machine.assert_refuses(name, FRANKFURT_OF_ANOTHER, FORBIDDEN);
+        machine.assert_allows(FRANKFURT);
+        machine.give_away(SYSTEM_FILE);
+        machine.assert_refuses(name, FRANKFURT, "does not count");
+    }
 }
 
 #[test]
