@@ -224,8 +224,10 @@ impl Helper for EcrHelper {
                 .into_iter()
                 .map(under_its_name),
         );
-        if servers.is_empty() {
-            let own = own.unwrap_or(Choice { selection: Selection::default(), by: ChosenBy::Default });
+        // Where the identity that is meant cannot be chosen, no other one is used in its place.
+        if servers.is_empty()
+            && let Some(own) = own
+        {
             let deadlines = self.deadlines(notes);
             let has_others = config.fallback().is_some();
             // The other half is for the fallback.
