@@ -73,12 +73,8 @@ impl Call {
         let outcome = match outcome {
             // The SDK leaves a process that hangs behind; nothing else is started here.
             Err(TokenError::TimedOut { after, .. }) if processes::kill_those_of_this_thread() => {
-                let profile = self.environment.get("AWS_PROFILE").unwrap_or("default");
-                let seconds = after.as_secs_f32();
-                let cause = format!(
-                    "the `credential_process` that the profile `{profile}` uses has not ended after {seconds:.1} s"
-                );
-                Err(TokenError::BrokenIdentity { cause })
+                let profile = self.environment.get("AWS_PROFILE").unwrap_or("default").to_owned();
+                Err(TokenError::ProcessTimedOut { profile, after })
             }
             outcome => outcome,
         };

@@ -16,7 +16,7 @@ mod processes;
 mod progress;
 mod proxy;
 mod redaction;
-mod retries;
+pub(crate) mod retries;
 mod roles;
 mod roots;
 
