@@ -104,14 +104,6 @@ impl Cache {
         passed_over.into_iter().chain(is_nowhere.then_some(CacheWarning::NoPlace)).collect()
     }
 
-    /// Keeps a token that was not asked for through [`Cached`], as the first one of the principal's own registry.
-    ///
-    /// # Errors
-    /// If it cannot be kept.
-    pub fn put(&self, registry: &Registry, token: &Token) -> Result<(), CacheWarning> {
-        self.write(&self.key(registry), registry, token, None).map_err(CacheWarning::NotKept)
-    }
-
     fn key(&self, registry: &Registry) -> Key {
         Key::new(&self.identity, registry, &self.environment)
     }
@@ -154,13 +146,22 @@ pub struct Cached<S> {
     cache: Option<Cache>,
     deadlines: Deadlines,
     warnings: Mutex<Vec<CacheWarning>>,
+    is_of_own: bool,
 }
 
 impl<S: TokenSource> Cached<S> {
     /// Puts `cache`, if there is one, before `source`.
     #[must_use]
     pub fn new(source: S, cache: Option<Cache>, deadlines: Deadlines) -> Self {
-        Self { source, cache, deadlines, warnings: Mutex::default() }
+        Self { source, cache, deadlines, warnings: Mutex::default(), is_of_own: false }
+    }
+
+    /// The same where the principal's own registry is meant, whose account only the answer tells: what is asked for
+    /// stands for its region, and the token is kept as that of the registry that AWS names.
+    #[must_use]
+    pub(crate) fn of_the_own_registry(mut self) -> Self {
+        self.is_of_own = true;
+        self
     }
 
     /// The same with something to warn of already.
@@ -266,7 +267,9 @@ impl<S: TokenSource> Cached<S> {
         };
         match &outcome {
             Ok(token) => {
-                if let Err(error) = cache.write(&cache.key(registry), registry, token, lock) {
+                let own = token.own_registry.as_ref().filter(|_| self.is_of_own);
+                let kept_for = own.unwrap_or(registry);
+                if let Err(error) = cache.write(&cache.key(kept_for), kept_for, token, lock) {
                     self.warn(CacheWarning::NotKept(error));
                 }
             }
