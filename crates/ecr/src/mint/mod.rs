@@ -8,6 +8,7 @@ mod call;
 mod caller;
 mod connector;
 mod endpoint;
+mod exceptions;
 mod failure;
 pub(crate) mod fuzzing;
 mod metadata;
