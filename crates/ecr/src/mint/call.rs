@@ -20,6 +20,7 @@ use super::metadata;
 use super::processes;
 use super::progress::Progress;
 use super::retries;
+use super::roots::Bundle;
 use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::identity::configured::words_of_token;
@@ -132,7 +133,9 @@ impl Call {
     /// come from the STS endpoint of the region in which they are used: those of another one are not accepted in
     /// regions that an account must enable first.
     pub(super) async fn sdk_config(&self) -> SdkConfig {
-        self.sdk_config_with(GuardedClient::new(self.environment.clone(), self.progress.clone())).await
+        let bundle = Bundle::of(&self.environment, &self.sdk_environment()).await;
+        let client = GuardedClient::new(&self.environment, bundle, self.progress.clone());
+        self.sdk_config_with(client).await
     }
 
     /// The environment as the SDK is given it.

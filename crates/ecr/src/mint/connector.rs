@@ -31,7 +31,7 @@ use http_body_util::Limited;
 use super::metadata::{MetadataService, is_metadata};
 use super::progress::Progress;
 use super::proxy::{Proxy, Way};
-use super::roots;
+use super::roots::{self, Bundle};
 use crate::environment::Environment;
 
 /// The longest answer, in bytes.
@@ -61,7 +61,7 @@ pub(super) struct GuardedClient {
 
 #[derive(Debug)]
 struct Shared {
-    environment: Environment,
+    bundle: Option<Bundle>,
     progress: Progress,
     instead_of_network: Option<SharedHttpConnector>,
     metadata: MetadataService,
@@ -73,23 +73,24 @@ type Timeouts = (Option<Duration>, Option<Duration>);
 
 impl GuardedClient {
     /// The guard before the network.
-    pub(super) fn new(environment: Environment, progress: Progress) -> Self {
-        Self::before(None, environment, progress)
+    pub(super) fn new(environment: &Environment, bundle: Option<Bundle>, progress: Progress) -> Self {
+        Self::before(None, environment, bundle, progress)
     }
 
     /// The same guard before this connector, for the fuzz targets.
     pub(super) fn before_connector(connector: SharedHttpConnector, progress: Progress) -> Self {
-        Self::before(Some(connector), Environment::default(), progress)
+        Self::before(Some(connector), &Environment::default(), None, progress)
     }
 
     fn before(
         instead_of_network: Option<SharedHttpConnector>,
-        environment: Environment,
+        environment: &Environment,
+        bundle: Option<Bundle>,
         progress: Progress,
     ) -> Self {
         let metadata = MetadataService::new(progress.clone());
-        let proxy = Proxy::of(&environment);
-        let shared = Shared { environment, progress, instead_of_network, metadata, proxy };
+        let proxy = Proxy::of(environment);
+        let shared = Shared { bundle, progress, instead_of_network, metadata, proxy };
         Self { shared: Arc::new(shared), connectors: Arc::default() }
     }
 }
@@ -202,7 +203,7 @@ fn secure_connector(
     proxy: ProxyConfig,
 ) -> Result<SharedHttpConnector, String> {
     let builder = Connector::builder().connector_settings(settings.clone()).tls_provider(TLS);
-    let builder = builder.tls_context(roots::tls_context(&shared.environment)?);
+    let builder = builder.tls_context(roots::tls_context(shared.bundle.as_ref())?);
     let builder = builder.proxy_config(proxy);
     Ok(SharedHttpConnector::new(builder.build()))
 }

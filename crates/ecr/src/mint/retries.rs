@@ -45,7 +45,7 @@ pub(crate) fn counted_by(environment: &Environment) -> Option<u32> {
 }
 
 /// The profiles of the SDK's files. Files that cannot be read say nothing here; who needs them for more tells why.
-async fn profiles(environment: &Env) -> Option<ProfileSet> {
+pub(super) async fn profiles(environment: &Env) -> Option<ProfileSet> {
     let files = Default::default(); // Those that the environment names, or the usual ones.
     profile::load(&Fs::real(), environment, &files, None).await.ok()
 }

@@ -134,7 +134,11 @@ const VARIABLES: &[(Reader, &[&str], &str)] = &[
         &["NO_PROXY", "no_proxy"],
         "what is reached without it, as Go reads it: hosts and domains, `*.domain` too, `host:port`, addresses, networks, `*`",
     ),
-    (Ecru, &["AWS_CA_BUNDLE"], "a PEM file of root certificates that are trusted besides the machine's own"),
+    (
+        Ecru,
+        &["AWS_CA_BUNDLE"],
+        "a PEM file of root certificates that are trusted besides the machine's own, before `ca_bundle` of the profile",
+    ),
     (
         Ecru,
         &["SSL_CERT_FILE", "SSL_CERT_DIR"],
