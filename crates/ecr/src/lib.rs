@@ -13,6 +13,7 @@ mod glob;
 pub mod identity;
 pub mod last_failure;
 pub mod mint;
+mod own_registry;
 pub mod registry;
 pub mod token;
 

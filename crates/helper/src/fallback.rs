@@ -79,26 +79,22 @@ impl<'a> Others<'a> {
     /// Keeps a credential there.
     pub(crate) fn store(&self, credential: &Credential) -> Result<(), Failure> {
         let request = credential.to_json()?;
-        let secret = credential.secret.expose_secret();
-        self.change(Verb::Store, std::str::from_utf8(&request).unwrap_or_default(), secret)
+        self.change(Verb::Store, std::str::from_utf8(&request).unwrap_or_default())
     }
 
     /// Forgets the credential of `server` there.
     pub(crate) fn erase(&self, server: &str) -> Result<(), Failure> {
-        self.change(Verb::Erase, server, "")
+        self.change(Verb::Erase, server)
     }
 
-    /// `secret` is what the request holds of one.
-    fn change(&self, verb: Verb, request: &str, secret: &str) -> Result<(), Failure> {
+    fn change(&self, verb: Verb, request: &str) -> Result<(), Failure> {
         match self.fallback {
             Some(Fallback::Helper(suffix)) => {
                 let completed = self.invoke(suffix, verb, request);
                 completed.and_then(|completed| completed.done()).map_err(|error| {
-                    // Its own words may be anything, the request too. They are for the person who reads standard error.
-                    let words = error.to_string();
-                    let words = if secret.is_empty() { words } else { words.replace(secret, "…") };
+                    // Its own words are for the person who reads standard error.
                     Failure::reported(format!("the fallback `docker-credential-{suffix} {verb}` failed"))
-                        .because(words)
+                        .because(error.to_string())
                         .with_hint(error.hint())
                 })
             }

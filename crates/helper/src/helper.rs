@@ -6,12 +6,11 @@ use std::time::Instant;
 
 use ecru_docker::credential_helper::message::{Credential, ServerList};
 use ecru_docker::credential_helper::serve::{Failure, Helper};
-use ecru_ecr::access::{Access, Tokens};
+use ecru_ecr::access::Access;
 use ecru_ecr::cache::CacheWarning;
 use ecru_ecr::clock::system_time;
 use ecru_ecr::config::{
-    Choice, ChoiceError, ChosenBy, Config, ConfigError, OnError, Policy, PolicyError, Request, SYSTEM_FILE,
-    Source,
+    Choice, ChoiceError, ChosenBy, Config, ConfigError, OnError, PolicyError, Request, SYSTEM_FILE, Source,
 };
 use ecru_ecr::deadlines::Deadlines;
 use ecru_ecr::environment::Environment;
@@ -117,19 +116,20 @@ impl EcrHelper {
     }
 
     /// The registry of the principal's own account, and its token kept for the `get` that will follow.
-    fn own_registry(tokens: &Tokens, policy: Option<&Policy>, notes: &mut Vec<String>) -> Option<Registry> {
-        let (registry, token) = match tokens.source().source().own(policy) {
-            Ok(own) => own,
-            Err(error) => {
-                notes
-                    .push(format!("no registry is configured, and the identity's own is not known: {error}"));
-                return None;
-            }
-        };
-        if let Some(Err(warning)) = tokens.cache().map(|cache| cache.put(&registry, &token)) {
-            notes.push(note(&warning));
-        }
-        Some(registry)
+    fn own_registry(&self, config: &Config, own: &Choice, notes: &mut Vec<String>) -> Option<Registry> {
+        let deadlines = self.deadlines(notes);
+        // The other half is for the fallback.
+        let has_others = config.fallback().is_some();
+        let deadlines = if has_others { Deadlines::within(deadlines.total() / 2) } else { deadlines };
+        let mut warnings = Vec::new();
+        let registry = self.access(config).own_registry(own, deadlines, &mut warnings);
+        notes.extend(warnings.iter().map(note));
+        registry
+            .inspect_err(|error| {
+                let words = "no registry is configured, and the identity's own is not known";
+                notes.push(format!("{words}: {error}"));
+            })
+            .ok()
     }
 
     /// What happens to a credential that somebody wants kept or forgotten: nothing for registries of ECR; `delegate`
@@ -224,14 +224,11 @@ impl Helper for EcrHelper {
                 .into_iter()
                 .map(under_its_name),
         );
-        if servers.is_empty() {
-            let own = own.unwrap_or(Choice { selection: Selection::default(), by: ChosenBy::Default });
-            let deadlines = self.deadlines(notes);
-            let has_others = config.fallback().is_some();
-            // The other half is for the fallback.
-            let deadlines = if has_others { Deadlines::within(deadlines.total() / 2) } else { deadlines };
-            let tokens = self.access(&config).tokens(&own, deadlines);
-            servers.extend(Self::own_registry(&tokens, config.policy(), notes).map(under_its_name));
+        // Where the identity that is meant cannot be chosen, no other one is used in its place.
+        if servers.is_empty()
+            && let Some(own) = own
+        {
+            servers.extend(self.own_registry(&config, &own, notes).map(under_its_name));
         }
         servers.retain(|(_, registry)| config.permit(registry).is_ok());
         let mut list = self.others(&config, notes).list(notes);

@@ -8,6 +8,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, NoProxy};
 
 use crate::error::SetupError;
+use crate::exceptions;
 
 /// What no proxy is asked for, whatever the exceptions say: this machine and link-local addresses.
 const NEVER_PROXIED: &str = "localhost,127.0.0.0/8,::1,169.254.0.0/16,fe80::/10";
@@ -60,7 +61,7 @@ fn bundle(path: String) -> Result<Vec<u8>, SetupError> {
 pub struct Proxy {
     /// Its address.
     pub url: String,
-    /// The hosts that are reached without it, separated by commas.
+    /// What is reached without it, as NO_PROXY names it.
     pub exceptions: String,
 }
 
@@ -79,7 +80,8 @@ pub(crate) fn client(options: &Options) -> Result<Client, SetupError> {
     let builder = match &options.proxy {
         None => builder.no_proxy(),
         Some(proxy) => {
-            let exceptions = NoProxy::from_string(&format!("{NEVER_PROXIED},{}", proxy.exceptions));
+            let exceptions = exceptions::hosts(&proxy.exceptions);
+            let exceptions = NoProxy::from_string(&format!("{NEVER_PROXIED},{exceptions}"));
             let proxy = reqwest::Proxy::https(&proxy.url).map_err(|_| SetupError::Proxy)?;
             builder.proxy(proxy.no_proxy(exceptions))
         }

@@ -14,6 +14,7 @@ mod answer;
 mod challenge;
 mod client;
 mod error;
+mod exceptions;
 mod http;
 mod manifest;
 mod refusal;

@@ -20,13 +20,14 @@ use std::time::{Duration, Instant, SystemTime};
 pub use self::directory::DirectoryError;
 use self::directory::{Directory, Lock};
 use self::entry::Entry;
-use self::failed::Failed;
+use self::failed::{Effort, Failed};
 pub use self::inventory::{Inventory, Kept};
 pub use self::key::Key;
 use crate::clock::Clock;
 use crate::deadlines::Deadlines;
 use crate::environment::Environment;
 use crate::identity::{Fingerprint, Identity};
+use crate::mint::retries;
 use crate::registry::{Partitions, Registry};
 use crate::token::{Token, TokenError, TokenSource};
 
@@ -107,14 +108,6 @@ impl Cache {
         passed_over.into_iter().chain(absence).collect()
     }
 
-    /// Keeps a token that was not asked for through [`Cached`], as the first one of the principal's own registry.
-    ///
-    /// # Errors
-    /// If it cannot be kept.
-    pub fn put(&self, registry: &Registry, token: &Token) -> Result<(), CacheWarning> {
-        self.write(&self.key(registry), registry, token, None).map_err(CacheWarning::NotKept)
-    }
-
     fn key(&self, registry: &Registry) -> Key {
         Key::new(&self.identity, registry, &self.environment)
     }
@@ -157,13 +150,22 @@ pub struct Cached<S> {
     cache: Option<Cache>,
     deadlines: Deadlines,
     warnings: Mutex<Vec<CacheWarning>>,
+    is_of_own: bool,
 }
 
 impl<S: TokenSource> Cached<S> {
     /// Puts `cache`, if there is one, before `source`.
     #[must_use]
     pub fn new(source: S, cache: Option<Cache>, deadlines: Deadlines) -> Self {
-        Self { source, cache, deadlines, warnings: Mutex::default() }
+        Self { source, cache, deadlines, warnings: Mutex::default(), is_of_own: false }
+    }
+
+    /// The same where the principal's own registry is meant, whose account only the answer tells: what is asked for
+    /// stands for its region, and the token is kept as that of the registry that AWS names.
+    #[must_use]
+    pub(crate) fn of_the_own_registry(mut self) -> Self {
+        self.is_of_own = true;
+        self
     }
 
     /// The same with something to warn of already.
@@ -232,11 +234,18 @@ impl<S: TokenSource> Cached<S> {
             if let Ok(Some(entry)) = cache.read(key, (cache.clock)()) {
                 return Turn::Done(Box::new(entry.token));
             }
-            let failed = (0..=line).filter_map(|line| cache.failed(key, line));
-            if let Some(failed) = failed.into_iter().find(|failed| failed.concerns(since.time)) {
+            let effort = self.effort(cache, since);
+            let mut failed = (0..=line).filter_map(|line| cache.failed(key, line));
+            if let Some(failed) = failed.find(|failed| failed.concerns(since.time, effort)) {
                 return Turn::Failed(failed.told((cache.clock)()));
             }
         }
+    }
+
+    /// How hard this process can still try.
+    fn effort(&self, cache: &Cache, since: &Since) -> Effort {
+        let left = self.deadlines.total().saturating_sub(since.instant.elapsed());
+        Effort { limit: left.min(self.deadlines.mint), tries: retries::counted_by(&cache.environment) }
     }
 
     /// Asks the source; `lock` is that of the entry, if it is held, and `valid` the entry, if it has not expired.
@@ -250,17 +259,21 @@ impl<S: TokenSource> Cached<S> {
     ) -> Result<Token, TokenError> {
         // Whoever has lost its identity can still read ECR Public without one: better no token than an old one.
         let valid = valid.filter(|_| !registry.is_public());
-        let left = self.deadlines.total().saturating_sub(since.instant.elapsed()).min(self.deadlines.mint);
-        let limit = if valid.is_some() { left.min(REFRESH_LIMIT) } else { left };
-        let outcome = self.source.token_within(registry, limit);
+        let mut effort = self.effort(cache, since);
+        if valid.is_some() {
+            effort.limit = effort.limit.min(REFRESH_LIMIT);
+        }
+        let outcome = self.source.token_within(registry, effort.limit);
         let now = (cache.clock)();
         let word = match &outcome {
             Ok(_) => Ok(Vec::new()),
-            Err(error) => Failed::new(error, now).to_json(),
+            Err(error) => Failed::new(error, now, effort).to_json(),
         };
         match &outcome {
             Ok(token) => {
-                if let Err(error) = cache.write(&cache.key(registry), registry, token, lock) {
+                let own = token.own_registry.as_ref().filter(|_| self.is_of_own);
+                let kept_for = own.unwrap_or(registry);
+                if let Err(error) = cache.write(&cache.key(kept_for), kept_for, token, lock) {
                     self.warn(CacheWarning::NotKept(error));
                 }
             }
@@ -334,7 +347,7 @@ impl<S: TokenSource> TokenSource for Cached<S> {
                 Ok(entry.token)
             }
             // It came while this process waited for the lock.
-            (None, Some(failed)) if failed.concerns(since.time) => {
+            (None, Some(failed)) if failed.concerns(since.time, self.effort(cache, &since)) => {
                 Err(self.source.heard(registry, failed.told(now)))
             }
             (valid, _) => self.refresh(cache, registry, &since, lock.as_ref(), valid),

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
@@ -294,6 +294,46 @@ fn those_who_wait_share_a_failure_and_later_ones_do_not() {
     });
     assert_eq!(calls.load(Ordering::SeqCst), 1);
     assert_eq!(secret_of(&home.cached([fresh("a")]), FRANKFURT), "a");
+}
+
+#[test]
+fn whoever_has_more_time_asks_again() {
+    let home = Home::new();
+    /// Waits until another process waits for it, and then for as long as it may.
+    struct Silent(mpsc::Sender<()>);
+    impl TokenSource for Silent {
+        fn token(&self, _: &Registry) -> Result<Token, TokenError> {
+            unreachable!()
+        }
+
+        fn token_within(&self, _: &Registry, limit: Duration) -> Result<Token, TokenError> {
+            self.0.send(()).unwrap();
+            std::thread::sleep(limit);
+            Err(TokenError::TimedOut { waiting_for: "AWS".to_owned(), after: limit })
+        }
+    }
+    // The second is what is left while an old token does.
+    for (hurried, old) in [(Deadlines::within(Duration::from_secs(1)), None), (patience(), Some("old"))] {
+        let (sender, asked) = mpsc::channel();
+        if let Some(old) = old {
+            secret_of(&home.cached([past_half_life(old)]), VIRGINIA);
+        }
+        let host = old.map_or(FRANKFURT, |_| VIRGINIA);
+        let first = Cached::new(Silent(sender), home.cache(&[]), hurried);
+        std::thread::scope(|scope| {
+            let first = scope.spawn(move || first.token(&registry(host)).map(|token| token.secret));
+            asked.recv().unwrap();
+            if old.is_some() {
+                // It expires meanwhile.
+                let cache = home.cache(&[]).unwrap();
+                let entry = home.directory().join(cache.key(&registry(host)).entry_name());
+                std::fs::remove_file(entry).unwrap();
+            }
+            let second = home.cached([fresh("new")]);
+            assert_eq!(secret_of(&second, host), "new");
+            assert_eq!(first.join().unwrap().is_ok(), old.is_some());
+        });
+    }
 }
 
 /// Counts how often it is asked, and answers slowly enough for others to queue up.

@@ -20,8 +20,8 @@ use super::metadata;
 use super::processes;
 use super::progress::Progress;
 use super::retries;
+use super::roots::Bundle;
 use crate::clock::Clock;
-use crate::config::Policy;
 use crate::environment::Environment;
 use crate::identity::configured::words_of_token;
 use crate::identity::selection::{IdentitySource, Selection, first_asked_for};
@@ -45,8 +45,8 @@ const CONTAINER_ADDRESS: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 pub(super) enum Target {
     /// This one.
     Registry(Registry),
-    /// The private one of the principal itself, in the region that is configured for it, if the policy allows one there.
-    Own { policy: Option<Policy> },
+    /// The private one of the principal itself, in this region, else in the one that is configured for it.
+    Own { region: Option<String> },
 }
 
 /// A call to AWS, ready to be made.
@@ -73,12 +73,8 @@ impl Call {
         let outcome = match outcome {
             // The SDK leaves a process that hangs behind; nothing else is started here.
             Err(TokenError::TimedOut { after, .. }) if processes::kill_those_of_this_thread() => {
-                let profile = self.environment.get("AWS_PROFILE").unwrap_or("default");
-                let seconds = after.as_secs_f32();
-                let cause = format!(
-                    "the `credential_process` that the profile `{profile}` uses has not ended after {seconds:.1} s"
-                );
-                Err(TokenError::BrokenIdentity { cause })
+                let profile = self.environment.get("AWS_PROFILE").unwrap_or("default").to_owned();
+                Err(TokenError::ProcessTimedOut { profile, after })
             }
             outcome => outcome,
         };
@@ -103,11 +99,13 @@ impl Call {
 
     /// Gets a token with this configuration.
     pub(super) async fn token_with(&self, sdk: &SdkConfig) -> Result<Token, TokenError> {
-        if let Target::Own { policy: Some(policy) } = &self.target {
-            policy.permit_own(region(sdk)?.as_ref()).map_err(TokenError::Forbidden)?;
-        }
         let credentials = self.patiently(async || self.credentials(sdk).await).await?.credentials;
         self.patiently(async || self.token_for(sdk, credentials.clone()).await).await
+    }
+
+    /// The region that is configured for the principal. Metadata may be asked for it, and AWS is not.
+    pub(super) async fn region(&self) -> Result<Option<String>, TokenError> {
+        Ok(self.sdk_config().await.region().map(ToString::to_string))
     }
 
     async fn token_for(&self, sdk: &SdkConfig, credentials: Credentials) -> Result<Token, TokenError> {
@@ -135,7 +133,9 @@ impl Call {
     /// come from the STS endpoint of the region in which they are used: those of another one are not accepted in
     /// regions that an account must enable first.
     pub(super) async fn sdk_config(&self) -> SdkConfig {
-        self.sdk_config_with(GuardedClient::new(self.environment.clone(), self.progress.clone())).await
+        let bundle = Bundle::of(&self.environment, &self.sdk_environment()).await;
+        let client = GuardedClient::new(&self.environment, bundle, self.progress.clone());
+        self.sdk_config_with(client).await
     }
 
     /// The environment as the SDK is given it.
@@ -172,6 +172,9 @@ impl Call {
             .identity_cache(IdentityCache::no_cache());
         if let Target::Registry(registry) = &self.target {
             loader = loader.region(Region::new(registry.region().to_owned()));
+        }
+        if let Target::Own { region: Some(region) } = &self.target {
+            loader = loader.region(Region::new(region.clone()));
         }
         if let Ok(name) = AppName::new(APPLICATION) {
             loader = loader.app_name(name);
@@ -337,8 +340,13 @@ fn sdk_name(source: IdentitySource) -> &'static str {
 }
 
 fn region(sdk: &SdkConfig) -> Result<&Region, TokenError> {
+    sdk.region().ok_or_else(no_region)
+}
+
+/// The error where there is none.
+pub(super) fn no_region() -> TokenError {
     let problem = "no AWS region is configured, by AWS_REGION, by the profile or by the instance";
-    sdk.region().ok_or_else(|| TokenError::Configuration { problem: problem.to_owned() })
+    TokenError::Configuration { problem: problem.to_owned() }
 }
 
 /// Whether an address is a host without a scheme before it. aws-config panics there (`ecs.rs`), and says of one that

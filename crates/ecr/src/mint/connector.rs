@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
 use aws_smithy_runtime_api::client::http::{
@@ -30,7 +31,7 @@ use http_body_util::Limited;
 use super::metadata::{MetadataService, is_metadata};
 use super::progress::Progress;
 use super::proxy::{Proxy, Way};
-use super::roots;
+use super::roots::{self, Bundle};
 use crate::environment::Environment;
 
 /// The longest answer, in bytes.
@@ -60,7 +61,7 @@ pub(super) struct GuardedClient {
 
 #[derive(Debug)]
 struct Shared {
-    environment: Environment,
+    bundle: Option<Bundle>,
     progress: Progress,
     instead_of_network: Option<SharedHttpConnector>,
     metadata: MetadataService,
@@ -72,23 +73,24 @@ type Timeouts = (Option<Duration>, Option<Duration>);
 
 impl GuardedClient {
     /// The guard before the network.
-    pub(super) fn new(environment: Environment, progress: Progress) -> Self {
-        Self::before(None, environment, progress)
+    pub(super) fn new(environment: &Environment, bundle: Option<Bundle>, progress: Progress) -> Self {
+        Self::before(None, environment, bundle, progress)
     }
 
     /// The same guard before this connector, for the fuzz targets.
     pub(super) fn before_connector(connector: SharedHttpConnector, progress: Progress) -> Self {
-        Self::before(Some(connector), Environment::default(), progress)
+        Self::before(Some(connector), &Environment::default(), None, progress)
     }
 
     fn before(
         instead_of_network: Option<SharedHttpConnector>,
-        environment: Environment,
+        environment: &Environment,
+        bundle: Option<Bundle>,
         progress: Progress,
     ) -> Self {
         let metadata = MetadataService::new(progress.clone());
-        let proxy = Proxy::of(&environment);
-        let shared = Shared { environment, progress, instead_of_network, metadata, proxy };
+        let proxy = Proxy::of(environment);
+        let shared = Shared { bundle, progress, instead_of_network, metadata, proxy };
         Self { shared: Arc::new(shared), connectors: Arc::default() }
     }
 }
@@ -100,7 +102,8 @@ impl HttpClient for GuardedClient {
                 settings: settings.clone(),
                 shared: Arc::clone(&self.shared),
                 plain: OnceLock::new(),
-                secure: OnceLock::new(),
+                direct: OnceLock::new(),
+                through_proxy: OnceLock::new(),
             })
         };
         let timeouts = (settings.connect_timeout(), settings.read_timeout());
@@ -117,16 +120,13 @@ struct GuardedConnector {
     settings: HttpConnectorSettings,
     shared: Arc<Shared>,
     plain: OnceLock<Result<SharedHttpConnector, String>>,
-    secure: OnceLock<Result<SharedHttpConnector, String>>,
+    direct: OnceLock<Result<SharedHttpConnector, String>>,
+    through_proxy: OnceLock<Result<SharedHttpConnector, String>>,
 }
 
 impl HttpConnector for GuardedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let found = self.connector_for(request.uri()).and_then(|(connector, uri)| {
-            let way = if is_plain(&uri) { Ok(Way::Direct) } else { self.shared.proxy.way(&uri) };
-            Ok((connector, uri, way.map_err(Refusal::Setup)?))
-        });
-        let (connector, uri, way) = match found {
+        let (connector, uri, way) = match self.connector_for(request.uri()) {
             Ok(found) => found,
             Err(refusal) => return HttpConnectorFuture::ready(Err(ConnectorError::user(refusal.into()))),
         };
@@ -155,21 +155,27 @@ impl HttpConnector for GuardedConnector {
 }
 
 impl GuardedConnector {
-    fn connector_for(&self, uri: &str) -> Result<(&SharedHttpConnector, Uri), Refusal> {
+    fn connector_for(&self, uri: &str) -> Result<(&SharedHttpConnector, Uri, Way), Refusal> {
         let uri = Uri::try_from(uri).map_err(|_| Refusal::NoAddress)?;
-        if is_plain(&uri) {
+        let is_plain = is_plain(&uri);
+        if is_plain {
             check_plain_host(&uri)?;
         }
+        let way = if is_plain { Way::Direct } else { self.shared.proxy.way(&uri).map_err(Refusal::Setup)? };
         if let Some(connector) = &self.shared.instead_of_network {
-            return Ok((connector, uri));
+            return Ok((connector, uri, way));
         }
-        let connector = if is_plain(&uri) {
-            self.plain.get_or_init(|| plain_connector(&self.settings))
-        } else {
-            self.secure.get_or_init(|| secure_connector(&self.settings, &self.shared))
+        let connector = match &way {
+            Way::Direct if is_plain => self.plain.get_or_init(|| plain_connector(&self.settings)),
+            Way::Direct | Way::PassedOver(_) => self
+                .direct
+                .get_or_init(|| secure_connector(&self.settings, &self.shared, ProxyConfig::disabled())),
+            Way::Through(_) => self
+                .through_proxy
+                .get_or_init(|| secure_connector(&self.settings, &self.shared, self.shared.proxy.config()?)),
         };
         match connector {
-            Ok(connector) => Ok((connector, uri)),
+            Ok(connector) => Ok((connector, uri, way)),
             Err(problem) => Err(Refusal::Setup(problem.clone())),
         }
     }
@@ -194,10 +200,11 @@ fn plain_connector(settings: &HttpConnectorSettings) -> Result<SharedHttpConnect
 fn secure_connector(
     settings: &HttpConnectorSettings,
     shared: &Shared,
+    proxy: ProxyConfig,
 ) -> Result<SharedHttpConnector, String> {
     let builder = Connector::builder().connector_settings(settings.clone()).tls_provider(TLS);
-    let builder = builder.tls_context(roots::tls_context(&shared.environment)?);
-    let builder = builder.proxy_config(shared.proxy.config()?);
+    let builder = builder.tls_context(roots::tls_context(shared.bundle.as_ref())?);
+    let builder = builder.proxy_config(proxy);
     Ok(SharedHttpConnector::new(builder.build()))
 }
 

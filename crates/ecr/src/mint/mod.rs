@@ -8,6 +8,7 @@ mod call;
 mod caller;
 mod connector;
 mod endpoint;
+mod exceptions;
 mod failure;
 pub(crate) mod fuzzing;
 mod metadata;
@@ -16,7 +17,7 @@ mod processes;
 mod progress;
 mod proxy;
 mod redaction;
-mod retries;
+pub(crate) mod retries;
 mod roles;
 mod roots;
 
@@ -73,21 +74,27 @@ impl Mint {
         self
     }
 
-    /// A token of the principal's own registry in the region that is configured for it, with that registry. Nobody is
-    /// asked for it where `policy` allows no registry in that region.
+    /// The region that is configured for the principal, if `policy` allows a registry there.
     ///
     /// # Errors
-    /// If no region is configured, or it is not allowed, or as [`TokenSource::token`].
-    pub fn own(&self, policy: Option<&Policy>) -> Result<(Registry, Token), TokenError> {
-        let target = Target::Own { policy: policy.cloned() };
-        let token = self.run(target, self.limit, |call| call.run(call.token()))?;
-        match token.own_registry.clone() {
-            Some(registry) => Ok((registry, token)),
-            None => Err(TokenError::MalformedAnswer {
-                endpoint: "Amazon ECR".to_owned(),
-                problem: "it names no registry".to_owned(),
-            }),
+    /// If it does not, or no region is configured while there is a policy.
+    pub(crate) fn own_region(&self, policy: Option<&Policy>) -> Result<Option<String>, TokenError> {
+        let target = Target::Own { region: None };
+        let region = self.run(target, self.limit, |call| call.run(call.region()))?;
+        if let Some(policy) = policy {
+            let region = region.as_deref().ok_or_else(call::no_region)?;
+            policy.permit_own(region).map_err(TokenError::Forbidden)?;
         }
+        Ok(region)
+    }
+
+    /// A token of the principal's own registry in this region.
+    ///
+    /// # Errors
+    /// If there is no region, or as [`TokenSource::token`].
+    pub(crate) fn own(&self, region: Option<&str>, limit: Duration) -> Result<Token, TokenError> {
+        let target = Target::Own { region: region.map(str::to_owned) };
+        self.run(target, limit.min(self.limit), |call| call.run(call.token()))
     }
 
     /// The principal whose credentials are used for `registry`, or where none is meant.
@@ -95,7 +102,7 @@ impl Mint {
     /// # Errors
     /// If there are no credentials, or AWS does not say whose they are.
     pub fn caller(&self, registry: Option<&Registry>) -> Result<Caller, TokenError> {
-        let target = registry.cloned().map_or(Target::Own { policy: None }, Target::Registry);
+        let target = registry.cloned().map_or(Target::Own { region: None }, Target::Registry);
         self.run(target, self.limit, |call| call.run(call.caller()))
     }
 

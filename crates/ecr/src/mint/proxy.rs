@@ -4,6 +4,7 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 
+use super::exceptions;
 use crate::environment::Environment;
 
 /// The variables that name a proxy for HTTPS; the first that is set counts.
@@ -16,13 +17,14 @@ const ALL: [&str; 2] = ["ALL_PROXY", "all_proxy"];
 /// What no proxy is asked for, whatever NO_PROXY says: this machine and link-local addresses.
 const NEVER_PROXIED: &str = "localhost,127.0.0.0/8,::1,169.254.0.0/16,fe80::/10,fd00:ec2::/32";
 
+/// The port of an address that names none.
+const HTTPS_PORT: u16 = 443;
+
 /// The proxy of this process.
 #[derive(Debug)]
 pub(super) struct Proxy {
     named: Named,
     exceptions: String,
-    /// What the HTTP client decides by, too.
-    matcher: Matcher,
 }
 
 /// What the variables name.
@@ -62,18 +64,12 @@ impl Proxy {
         };
         let exceptions = environment.get("NO_PROXY").or_else(|| environment.get("no_proxy"));
         let exceptions = format!("{NEVER_PROXIED},{}", exceptions.unwrap_or_default());
-        let address = match &named {
-            Named::Usable { address, .. } => address.as_str(),
-            // Only asked whether it would be taken.
-            _ => "http://proxy.invalid",
-        };
-        let matcher = Matcher::builder().https(address).no(exceptions.as_str()).build();
-        Self { named, exceptions, matcher }
+        Self { named, exceptions }
     }
 
     /// The way to an address that is reached by HTTPS.
     pub(super) fn way(&self, uri: &Uri) -> Result<Way, String> {
-        if matches!(self.named, Named::Nothing) || self.matcher.intercept(uri).is_none() {
+        if matches!(self.named, Named::Nothing) || self.is_excepted(uri) {
             return Ok(Way::Direct);
         }
         match &self.named {
@@ -86,12 +82,18 @@ impl Proxy {
         }
     }
 
-    /// The same for the HTTP client.
+    /// Whether the address is reached without a proxy. Any will do for the question.
+    fn is_excepted(&self, uri: &Uri) -> bool {
+        let exceptions = exceptions::for_port(&self.exceptions, uri.port_u16().unwrap_or(HTTPS_PORT));
+        let matcher = Matcher::builder().https("http://proxy.invalid").no(exceptions).build();
+        matcher.intercept(uri).is_none()
+    }
+
+    /// The proxy for an HTTP client whose every request goes through it.
     pub(super) fn config(&self) -> Result<ProxyConfig, String> {
         let Named::Usable { address, shown } = &self.named else { return Ok(ProxyConfig::disabled()) };
         let proxy = ProxyConfig::https(address.as_str());
-        let proxy = proxy.map_err(|_| format!("{shown} cannot be used as a proxy"))?;
-        Ok(proxy.no_proxy(self.exceptions.as_str()))
+        proxy.map_err(|_| format!("{shown} cannot be used as a proxy"))
     }
 }
 
@@ -130,6 +132,29 @@ mod tests {
                 let shown = Ok(Way::Through("proxy.example:3128".to_owned()));
                 assert_eq!(way(&[(variable, address)], "api.ecr.aws"), shown, "{variable}={address}");
             }
+        }
+    }
+
+    #[test]
+    fn exceptions_are_those_of_go() {
+        for (exceptions, host, is_direct) in [
+            (".test", "api.ecr.test", true),
+            ("*", "api.ecr.test", true),
+            ("*.test", "api.ecr.test", true),
+            ("api.ecr.test:443", "api.ecr.test", true),
+            ("test:443", "api.ecr.test", true),
+            ("test:443", "api.ecr.test:443", true),
+            ("test:443", "api.ecr.test:8443", false),
+            ("test:8443", "api.ecr.test:8443", true),
+            ("test:80", "api.ecr.test", false),
+            ("*.test", "api.ecr.testing", false),
+            ("10.0.0.1:443", "10.0.0.1", true),
+            ("[fd00::1]:443", "[fd00::1]", true),
+            ("*.example, test:443", "api.ecr.test", true),
+        ] {
+            let variables = [("HTTPS_PROXY", "proxy.example:1"), ("NO_PROXY", exceptions)];
+            let expected = if is_direct { Way::Direct } else { Way::Through("proxy.example:1".to_owned()) };
+            assert_eq!(way(&variables, host), Ok(expected), "{exceptions} {host}");
         }
     }
 

@@ -9,6 +9,8 @@ use aws_config::profile::{self, ProfileSet};
 use aws_config::retry::{RetryConfig, RetryMode};
 use aws_types::os_shim_internal::{Env, Fs};
 
+use crate::environment::Environment;
+
 /// The variables of all SDKs, and the keys of the same meaning in a profile
 /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>).
 const ATTEMPTS: Setting = Setting { variable: "AWS_MAX_ATTEMPTS", key: "max_attempts" };
@@ -37,8 +39,13 @@ pub(super) async fn are_counted(environment: &Env) -> bool {
     ATTEMPTS.value(environment, profiles(environment).await.as_ref(), attempts).is_some()
 }
 
+/// How often a variable says that a request is made.
+pub(crate) fn counted_by(environment: &Environment) -> Option<u32> {
+    environment.get(ATTEMPTS.variable).and_then(|text| attempts(text.trim()))
+}
+
 /// The profiles of the SDK's files. Files that cannot be read say nothing here; who needs them for more tells why.
-async fn profiles(environment: &Env) -> Option<ProfileSet> {
+pub(super) async fn profiles(environment: &Env) -> Option<ProfileSet> {
     let files = Default::default(); // Those that the environment names, or the usual ones.
     profile::load(&Fs::real(), environment, &files, None).await.ok()
 }

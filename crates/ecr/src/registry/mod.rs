@@ -23,6 +23,9 @@ const PUBLIC_DUAL_STACK_HOST: &str = "ecr-public.aws.com";
 /// (<https://docs.aws.amazon.com/general/latest/gr/ecr-public.html>).
 const PUBLIC_REGION: &str = "us-east-1";
 
+/// The account that nobody has.
+const NOBODY: &str = "000000000000";
+
 /// One registry of Amazon ECR, as its host name describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Registry {
@@ -86,6 +89,14 @@ impl Partitions {
             None => Ok(registry),
             Some(port) => Err(RegistryError::Port { port }),
         }
+    }
+
+    /// A private registry in this region, of nobody's account: for what depends on the region alone. `None` where no
+    /// partition has the region.
+    pub(crate) fn somewhere_in(&self, region: &str) -> Option<Registry> {
+        let partition = self.with_region(region)?;
+        let kind = Kind::Private { account: NOBODY.to_owned() };
+        Some(Registry { kind, partition, region: region.to_owned(), fips: false, dual_stack: false })
     }
 
     /// Reads a lower-case host name.

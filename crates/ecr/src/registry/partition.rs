@@ -202,6 +202,11 @@ impl Partitions {
             .find(|partition| partition.suffix_of(dual_stack) == Some(suffix) && partition.has_region(region))
     }
 
+    /// The partition in which the region can lie.
+    pub(super) fn with_region(&self, region: &str) -> Option<Partition> {
+        self.iter().find(|partition| partition.has_region(region))
+    }
+
     /// The partitions with registries below this domain, of whatever kind.
     pub(crate) fn with_domain(&self, suffix: &str) -> impl Iterator<Item = Partition> {
         self.iter().filter(move |partition| {

@@ -36,6 +36,17 @@ pub enum TokenError {
         /// What is wrong.
         cause: String,
     },
+    /// The `credential_process` of a profile did not end in time.
+    #[error(
+        "the AWS identity cannot be used: the `credential_process` that the profile `{profile}` uses has not ended \
+         after {:.1} s", .after.as_secs_f32()
+    )]
+    ProcessTimedOut {
+        /// The profile of the SDK's files.
+        profile: String,
+        /// How long all of it took.
+        after: Duration,
+    },
     /// The credentials, or the login that they come from, have expired.
     #[error("the AWS identity has expired: {cause}")]
     ExpiredIdentity {
@@ -154,7 +165,7 @@ impl TokenError {
         match self {
             Self::NoIdentity { .. } if self.is_unanswered_metadata() => FailureKind::HopLimit,
             Self::NoIdentity { .. } => FailureKind::NoIdentity,
-            Self::BrokenIdentity { .. } => FailureKind::BrokenIdentity,
+            Self::BrokenIdentity { .. } | Self::ProcessTimedOut { .. } => FailureKind::BrokenIdentity,
             Self::ExpiredIdentity { .. } => FailureKind::ExpiredIdentity,
             Self::ExpiredLogin { .. } => FailureKind::ExpiredLogin,
             Self::AccessDenied { .. } => FailureKind::AccessDenied,
@@ -172,6 +183,16 @@ impl TokenError {
             Self::Forbidden(_) => FailureKind::Policy,
             Self::Shared { kind, .. } => *kind,
         }
+    }
+
+    /// Whether it might have gone better with more time. A throttle is waited out until the time is over.
+    pub(crate) fn ends_with_the_time(&self) -> bool {
+        matches!(self, Self::TimedOut { .. } | Self::ProcessTimedOut { .. } | Self::Throttled { .. })
+    }
+
+    /// Whether it might have gone better with more tries.
+    pub(crate) fn ends_with_the_tries(&self) -> bool {
+        matches!(self, Self::Throttled { .. } | Self::ServiceFailure { .. })
     }
 
     /// The sources of identities that were tried in vain, in their order.
@@ -234,7 +255,7 @@ impl TokenError {
                 "give the process that runs this helper an identity: an instance or task role, AWS_PROFILE, \
                  AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY"
             }
-            Self::BrokenIdentity { .. } => {
+            Self::BrokenIdentity { .. } | Self::ProcessTimedOut { .. } => {
                 "check with `aws sts get-caller-identity`, as the user and with the environment of this process"
             }
             Self::ExpiredIdentity { .. } => {

@@ -136,8 +136,16 @@ const VARIABLES: &[(Reader, &[&str], &str)] = &[
         "the proxy, the first that is set, `http://HOST:PORT`; `http://` may be left out. Never used for this machine and \
          for metadata. The last two are passed over where they name another kind of proxy",
     ),
-    (Ecru, &["NO_PROXY", "no_proxy"], "what is reached without it"),
-    (Ecru, &["AWS_CA_BUNDLE"], "a PEM file of root certificates that are trusted besides the machine's own"),
+    (
+        Ecru,
+        &["NO_PROXY", "no_proxy"],
+        "what is reached without it, as Go reads it: hosts and domains, `*.domain` too, `host:port`, addresses, networks, `*`",
+    ),
+    (
+        Ecru,
+        &["AWS_CA_BUNDLE"],
+        "a PEM file of root certificates that are trusted besides the machine's own, before `ca_bundle` of the profile",
+    ),
     (
         Ecru,
         &["SSL_CERT_FILE", "SSL_CERT_DIR"],

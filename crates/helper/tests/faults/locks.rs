@@ -2,7 +2,9 @@
 
 use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -77,6 +79,34 @@ fn row_11_a_lock_holder_that_is_stopped_or_killed() {
     assert_eq!(stage.get(FRANKFURT).secret(), PASSWORD);
     assert!(stage.cached_files("tmp").is_empty());
     held("others go on without it");
+}
+
+#[test]
+fn row_11_a_lock_holder_with_less_time_or_fewer_tries() {
+    fault(
+        "the process that refreshes may ask for 1 s only while AWS needs 2, or once only while AWS fails at first",
+    );
+    for (variable, value) in [("ECRU_TIMEOUT", "1"), ("AWS_MAX_ATTEMPTS", "1")] {
+        let (sender, arrived) = mpsc::channel();
+        let requests = AtomicUsize::new(0);
+        let aws = Responder::start(move |request| {
+            let _ = sender.send(());
+            let number = requests.fetch_add(1, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_secs(if number == 0 { 2 } else { 0 }));
+            match (number, variable) {
+                (0, "AWS_MAX_ATTEMPTS") => aws::refusal(500, "ServerException", "later"),
+                _ => aws::token(request),
+            }
+        });
+        let mut stage = Stage::with(&aws);
+        stage.set(variable, value);
+        let mut holder = started(&stage);
+        arrived.recv().unwrap();
+        stage.unset(variable);
+        assert_eq!(stage.get(FRANKFURT).within(8).secret(), PASSWORD, "{variable}");
+        assert_eq!(holder.wait().unwrap().code(), Some(1), "{variable}");
+    }
+    held("its failure is its own: the others ask, and are answered");
 }
 
 /// The program, asking for the registry in Frankfurt.

@@ -60,6 +60,58 @@ fn row_06_twenty_accounts_of_a_region_at_once() {
 }
 
 #[test]
+fn row_06_twenty_cold_lists() {
+    fault("20 `list` at once, or 10 with 10 `get`, and nothing configured or cached");
+    let own = [format!("https://{FRANKFURT}")];
+    for (by_profile, gets) in [(false, 0), (true, 0), (false, 10)] {
+        let aws = distant_aws();
+        let mut stage = Stage::with(&aws);
+        if by_profile {
+            stage.write(".aws/config", "[default]\nregion = eu-central-1\n");
+        } else {
+            stage.set("AWS_REGION", "eu-central-1");
+        }
+        std::thread::scope(|scope| {
+            for number in 0..20 {
+                let (stage, own) = (&stage, &own);
+                scope.spawn(move || match number < gets {
+                    true => assert_eq!(stage.get(FRANKFURT).secret(), PASSWORD),
+                    false => assert_eq!(stage.list(), own),
+                });
+            }
+        });
+        assert_eq!(aws.count(), 1, "{by_profile} {gets}");
+        assert_eq!(stage.get(FRANKFURT).secret(), PASSWORD);
+        assert_eq!(stage.list(), own);
+        assert_eq!(aws.count(), 1, "{by_profile} {gets}");
+    }
+    held("20 answered, 1 call");
+}
+
+#[test]
+fn row_12_twenty_cold_lists_that_aws_refuses() {
+    fault("20 `list` at once, and AWS denies the token");
+    let aws = Responder::start(|_| {
+        std::thread::sleep(Duration::from_millis(500));
+        aws::refusal(400, "AccessDeniedException", "no")
+    });
+    let mut stage = Stage::with(&aws);
+    stage.set("AWS_REGION", "eu-central-1");
+    std::thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| {
+                let run = stage.run("list", "unused");
+                assert_eq!((run.code, run.stdout.as_str()), (0, "{}\n"), "{run:?}");
+                assert_says(&run.stderr, &["no registry is configured", "access denied by AWS"]);
+            });
+        }
+    });
+    // Who starts after the first failure begins anew.
+    assert!(aws.count() <= 3, "{} calls", aws.count());
+    held("20 empty lists, and the refusal is shared: at most 3 calls");
+}
+
+#[test]
 fn row_12_a_hundred_processes_while_aws_throttles_or_is_silent() {
     fault("100 processes at once, while AWS throttles, or says nothing");
     for (reply, words) in [

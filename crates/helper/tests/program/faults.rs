@@ -209,6 +209,11 @@ fn without_tls_on_the_other_side_nothing_is_sent() {
         stage.get(FRANKFURT).not_found(),
         &["`/nonexistent.pem`, which AWS_CA_BUNDLE names, does not exist"],
     );
+    stage.unset("AWS_CA_BUNDLE").write(".aws/config", "[default]\nca_bundle = /none.pem\n");
+    assert_has(
+        stage.get(FRANKFURT).not_found(),
+        &["`/none.pem`, which `ca_bundle` of the profile names, does not exist"],
+    );
 }
 
 #[test]

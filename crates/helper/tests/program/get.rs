@@ -131,6 +131,16 @@ fn no_proxy_is_asked_for_this_machine() {
 }
 
 #[test]
+fn an_exception_for_another_port_does_not_go_past_the_proxy() {
+    let proxy = Responder::start(|_| Reply::http(403, &[], ""));
+    let mut stage = Stage::new();
+    stage.set_keys().set("HTTPS_PROXY", &proxy.url()).set("AWS_ENDPOINT_URL", "https://api.ecr.invalid:8443");
+    stage.set("NO_PROXY", "invalid:443, *.example.com");
+    stage.get(FRANKFURT).not_found();
+    assert_eq!(proxy.requests()[0].path, "api.ecr.invalid:8443");
+}
+
+#[test]
 fn the_endpoint_may_come_from_the_general_variable_or_the_profile() {
     let aws = aws::proper();
     let mut stage = Stage::new();

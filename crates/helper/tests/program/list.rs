@@ -1,8 +1,11 @@
 //! `list`: never fails, never needs a region.
 
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
 use crate::stage::aws;
 use crate::stage::responder::dead_url;
-use crate::stage::{FRANKFURT, FRANKFURT_OF_ANOTHER, Stage, VIRGINIA};
+use crate::stage::{FRANKFURT, FRANKFURT_OF_ANOTHER, Stage, VIRGINIA, program};
 
 #[test]
 fn configured_registries_are_listed_without_identity_region_or_network() {
@@ -78,4 +81,22 @@ fn nothing_at_all_is_an_empty_list_with_a_reason() {
     let run = stage.run("list", "unused");
     assert_eq!((run.code, run.stdout.as_str()), (0, "{}\n"));
     assert!(run.stderr.contains("cannot be reached"), "{run:?}");
+}
+
+#[test]
+fn nobody_is_asked_where_the_identity_that_is_meant_cannot_be_chosen() {
+    let aws = aws::proper();
+    let mut stage = Stage::with(&aws);
+    stage.set("AWS_REGION", "eu-central-1");
+    let link = stage.path("docker-credential-ecr-login-nope");
+    symlink(program(), &link).unwrap();
+    let by_name = Command::new(&link).arg("list").env_clear().envs(stage.variables()).output().unwrap();
+    stage.set("ECRU_PROFILE", "x").set("ECRU_SOURCE", "instance");
+    let by_variables = stage.command(&["list"]).output().unwrap();
+    for (output, words) in [(by_name, "nope"), (by_variables, "ECRU_")] {
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), b"{}\n".as_slice()));
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.contains(words) && !told.contains("no registry is configured"), "{told}");
+    }
+    assert_eq!((aws.count(), stage.cached_files("json").len()), (0, 0));
 }

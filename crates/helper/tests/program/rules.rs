@@ -245,6 +245,27 @@ fn a_fallback_that_does_not_keep_a_credential_says_why_unless_that_is_ignored() 
 }
 
 #[test]
+fn what_a_fallback_fails_with_shows_no_password() {
+    let mut stage = Stage::new();
+    let helper = stage.write(
+        "docker-credential-broken",
+        "#!/bin/sh\ncase $1 in\nget) echo '{\"Username\":\"u\",\"Secret\":\"kept-NEVER-SHOWN\"}';;\n\
+         *) printf 'cannot keep '; sed 's/.*Secret...//';;\nesac\nexit 3\n",
+    );
+    std::fs::set_permissions(&helper, std::fs::Permissions::from_mode(0o755)).unwrap();
+    stage.write(".config/ecru/config.toml", "[fallback]\nhelper = 'broken'\n");
+    let path = format!("{}:/usr/bin:/bin", stage.home().display());
+    stage.set("PATH", &path);
+    assert!(stage.get("ghcr.io").not_found().contains("failed (exit code 3): what it said is not repeated"));
+    let long = format!("given-NEVER-SHOWN-{}", "0123456789".repeat(120));
+    for secret in [long.as_str(), "NEVER-SHOWN\\\"\\\\given"] {
+        let request = format!(r#"{{"ServerURL":"ghcr.io","Username":"a","Secret":"{secret}"}}"#);
+        let run = stage.run("store", request);
+        assert!(run.code == 1 && run.stderr.contains("what it said is not repeated"), "{run:?}");
+    }
+}
+
+#[test]
 fn an_added_partition_has_endpoints_of_its_own() {
     let proxy = Responder::start(|_| Reply::http(403, &[], ""));
     let mut stage = Stage::new();

@@ -90,7 +90,7 @@ pub enum InvokeError {
         verb: Verb,
         /// Its exit code or signal, in words.
         ending: String,
-        /// The start of what it wrote to stdout, as one printable line.
+        /// Its words on stdout, in one printable line, and nothing that may be a password.
         output: String,
     },
     /// The helper succeeded, but its answer cannot be read.

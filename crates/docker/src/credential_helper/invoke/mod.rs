@@ -6,6 +6,7 @@
 
 mod error;
 mod process;
+mod quote;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -17,12 +18,11 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret, SecretString};
 
 pub use self::error::InvokeError;
 use super::message::{Credential, MessageError, NOT_FOUND, ServerList, Verb, server_list_from_json};
-use super::serve::printable;
 
 /// The longest request, in bytes. It fits a pipe's buffer, so that writing it never waits for the helper.
 pub const MAX_REQUEST_BYTES: usize = 16 * 1024;
@@ -32,9 +32,6 @@ pub const MAX_STDOUT_BYTES: usize = 1024 * 1024;
 
 /// How much of stderr is kept, in bytes; the rest is read and dropped.
 pub const MAX_STDERR_BYTES: usize = 64 * 1024;
-
-/// How much of a failing helper's stdout is quoted, in bytes.
-const MAX_QUOTED_BYTES: usize = 512;
 
 /// What Docker's client writes to the stdin of `list`.
 const LIST_REQUEST: &str = "unused";
@@ -134,6 +131,8 @@ pub struct Completed {
     /// How long it took.
     pub duration: Duration,
     stdout: Output,
+    /// What it was given to store.
+    given: SecretString,
 }
 
 impl Completed {
@@ -177,7 +176,7 @@ impl Completed {
             program: self.program.clone(),
             verb: self.verb,
             ending: ending(self.status),
-            output: quoted(output.trim()),
+            output: quote::quoted(output, self.given.expose_secret()),
         }
     }
 
@@ -201,6 +200,16 @@ impl Completed {
     }
 }
 
+/// The secret in a request of `store`; all of one that cannot be read.
+fn given(verb: Verb, request: &str) -> SecretString {
+    match verb {
+        Verb::Store => {
+            Credential::from_json(request.as_bytes()).map_or_else(|_| request.into(), |given| given.secret)
+        }
+        Verb::Get | Verb::Erase | Verb::List | Verb::Version => SecretString::default(),
+    }
+}
+
 /// Bytes that may hold a password: wiped when dropped, and not shown by Debug.
 struct Output(Zeroizing<Vec<u8>>);
 
@@ -216,9 +225,4 @@ fn ending(status: ExitStatus) -> String {
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => "unknown end".to_owned(),
     }
-}
-
-fn quoted(output: &str) -> String {
-    let end = output.floor_char_boundary(MAX_QUOTED_BYTES);
-    printable(&output[..end]).into_owned()
 }

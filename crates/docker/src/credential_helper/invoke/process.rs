@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::zeroize::Zeroizing;
 
-use super::{Completed, InvokeError, MAX_STDERR_BYTES, MAX_STDOUT_BYTES, Output, User};
+use super::{Completed, InvokeError, MAX_STDERR_BYTES, MAX_STDOUT_BYTES, Output, User, given};
 use crate::credential_helper::message::Verb;
 
 /// How often the end of a helper is looked for that has already closed its outputs.
@@ -70,6 +70,7 @@ pub(super) fn run(
         stderr: String::from_utf8_lossy(&stderr).into_owned(),
         duration: started.elapsed(),
         stdout: Output(stdout),
+        given: given(verb, request),
     })
 }
 

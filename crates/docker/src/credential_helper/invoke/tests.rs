@@ -80,6 +80,60 @@ fn the_magic_line_means_none_and_any_other_failure_is_an_error() {
 }
 
 #[test]
+fn an_answer_of_a_helper_that_fails_is_not_repeated() {
+    let json = r#"{"ServerURL":"a","Username":"u","Secret":"hunter2"}"#;
+    let pretty = r#"{\n  "Username": "u",\n  "Secret": "hunter2"\n}\n"#;
+    for (script, told) in [
+        (format!("echo '{json}'; exit 3"), "get` failed (exit code 3): what it said is not repeated here"),
+        (
+            format!("printf '{pretty}'; kill -9 $$"),
+            "get` failed (signal 9): what it said is not repeated here",
+        ),
+        (format!("echo 'keychain is locked: {json}'; exit 3"), "(exit code 3): keychain is locked:"),
+        (format!("echo 'keychain is locked'; echo '{json}'; exit 3"), "(exit code 3): keychain is locked"),
+        ("echo '\"Secret\":\"hunter2\"'; exit 3".to_owned(), "what it said is not repeated here"),
+        ("exit 3".to_owned(), "get` failed (exit code 3): it said nothing"),
+    ] {
+        let folder = folder_with("bad", &script);
+        let completed = caller(&folder).get("bad", "a").unwrap();
+        let error = completed.credential().unwrap_err().to_string();
+        assert!(error.contains(told) && !error.contains(SECRET), "{script}: {error}");
+        let error = completed.server_list().unwrap_err().to_string();
+        assert!(error.contains(told) && !error.contains(SECRET), "{script}: {error}");
+    }
+}
+
+#[test]
+fn what_a_helper_was_given_to_store_is_not_repeated() {
+    let long = format!("{SECRET}-{}", "0123456789abcdef".repeat(75));
+    for secret in [SECRET, long.as_str(), r#"hun"t\er2"#, "h\u{e4}u\tser", "x", "<a&b>hunter"] {
+        let credential = Credential {
+            server_url: "ghcr.io".to_owned(),
+            username: "user".to_owned(),
+            secret: secret.to_owned().into(),
+        };
+        let request = String::from_utf8(credential.to_json().unwrap().to_vec()).unwrap();
+        let written = &request[request.find("\"Secret\":\"").unwrap() + 10..request.len() - 2];
+        for script in [
+            "cat",
+            "sed 's/.*Secret...//'",
+            "echo locked, cannot keep; cat",
+            "printf 'cannot keep '; cat",
+            "printf 'cannot keep '; sed 's/.*Secret...//' | tr -d '\"}\\\\'",
+            "printf 'cannot keep '; sed 's/.*Secret...//' | cut -c 1-300",
+        ] {
+            let folder = folder_with("bad", &format!("{script}; exit 1"));
+            let completed = caller(&folder).invoke("bad", Verb::Store, &request).unwrap();
+            let error = completed.done().unwrap_err().to_string();
+            let (_, told) = error.split_once("(exit code 1): ").unwrap();
+            for piece in [secret, written, &secret[..secret.floor_char_boundary(6)]] {
+                assert!(!told.contains(piece), "{script}, {secret}: {told}");
+            }
+        }
+    }
+}
+
+#[test]
 fn an_empty_or_foreign_answer_is_malformed() {
     for script in ["true", "echo []", "echo '{\"Secret\":1}'"] {
         let folder = folder_with("odd", script);
