@@ -16,7 +16,7 @@ const HOST: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com";
 const PROGRAM: &str = "/opt/ecru";
 
 /// A runner that pulls from [`HOST`].
-const CONFIG: &str = "[[runners]]\nname = \"shop\"\nexecutor = \"kubernetes\"\n[runners.kubernetes]\nimage = \
+const CONFIG: &str = "[[runners]]\nname = \"shop\"\nexecutor = \"docker\"\n[runners.docker]\nimage = \
      \"000000000000.dkr.ecr.us-east-1.amazonaws.com/shop/build:1\"\n";
 
 /// The variables of what is run in the container: its AWS is the emulator in it, which is its first process.
