@@ -87,14 +87,16 @@ fn without_bad_escapes(document: &[u8]) -> Vec<u8> {
     let mut kept = Vec::with_capacity(document.len());
     let mut rest = document;
     while let Some((&byte, after)) = rest.split_first() {
-        let escape = match (byte, after) {
-            (b'\\', [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..]) => 2,
-            (b'\\', [b'u', ..]) if is_character(after) => 6,
-            (b'\\', _) => 0,
-            _ => 1,
+        let (kept_bytes, bytes) = match (byte, after) {
+            (b'\\', [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..]) => (2, 2),
+            (b'\\', [b'u', ..]) if is_character(after) => (6, 6),
+            // What stands in a text by its escape alone goes with the backslash.
+            (b'\\', [0..0x20, ..]) => (0, 2),
+            (b'\\', _) => (0, 1),
+            _ => (1, 1),
         };
-        kept.extend_from_slice(&rest[..escape]);
-        rest = &rest[escape.max(1)..];
+        kept.extend_from_slice(&rest[..kept_bytes]);
+        rest = &rest[bytes..];
     }
     kept
 }
