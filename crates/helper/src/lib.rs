@@ -3,15 +3,14 @@
 //! It links nothing but what AWS says and what Docker says. A `get` looks into the token cache before anything
 //! else; only where that has nothing fresh, an identity is looked for and AWS is asked.
 
+mod descriptor;
 mod fallback;
 mod helper;
 pub mod log;
 pub mod panics;
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -20,6 +19,7 @@ use ecru_docker::credential_helper::serve::{EXIT_FAILURE, EXIT_SUCCESS, serve};
 use ecru_ecr::environment::Environment;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
+use crate::descriptor::Descriptor;
 use crate::helper::EcrHelper;
 
 /// The name of the program, under which Docker finds it as `ecr-login`.
@@ -73,19 +73,11 @@ pub fn main() -> ExitCode {
     harden_process();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     panics::answer_panics(Verb::parse(argument(&arguments)));
-    let (mut stdin, mut stdout, mut stderr) = (io::stdin().lock(), honest_stdout(), io::stderr().lock());
+    let (mut stdin, mut stdout, mut stderr) =
+        (io::stdin().lock(), Descriptor(io::stdout()), io::stderr().lock());
     let environment = Environment::from_process();
     log::start(&environment, &mut stderr);
     ExitCode::from(run(arguments, environment, &mut stdin, &mut stdout, &mut stderr))
-}
-
-/// Standard output as a file: the standard library's own handle takes a descriptor that cannot be written to
-/// (EBADF) for one that takes everything, and an answer that nobody got would be a success.
-fn honest_stdout() -> Box<dyn Write> {
-    match io::stdout().as_fd().try_clone_to_owned() {
-        Ok(descriptor) => Box::new(File::from(descriptor)),
-        Err(_) => Box::new(io::stdout()),
-    }
 }
 
 /// Keeps this process's memory, with the secrets in it, out of core dumps and away from debuggers of other users.

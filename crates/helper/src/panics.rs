@@ -3,7 +3,6 @@
 //! The shipped program aborts on a panic, and GitLab Runner drops a whole credential source, registries of others
 //! included, where a helper ends without the one line that means "nothing here". Libraries panic now and then.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::panic::{self, Location};
@@ -13,6 +12,7 @@ use ecru_docker::credential_helper::message::{NOT_FOUND, Verb};
 use ecru_docker::credential_helper::serve::{EXIT_FAILURE, EXIT_SUCCESS};
 
 use crate::NAME;
+use crate::descriptor::Descriptor;
 
 /// Answers a panic on any thread from now on as if there were nothing here, and ends the process. What the panic says is
 /// not repeated, since nobody knows what is in it; the place is.
@@ -36,10 +36,8 @@ fn place(location: &Location<'_>) -> String {
     format!(" at {}:{}", parts.join("/"), location.line())
 }
 
-/// Writes a line without the lock of the standard library, which another thread may hold.
+/// Writes a line.
 fn say(stream: &impl AsFd, line: &str) {
-    if let Ok(descriptor) = stream.as_fd().try_clone_to_owned() {
-        // There is nobody else to tell.
-        let _ = File::from(descriptor).write_all(format!("{line}\n").as_bytes());
-    }
+    // Where that fails, there is nobody else to tell.
+    let _ = Descriptor(stream.as_fd()).write_all(format!("{line}\n").as_bytes());
 }

@@ -6,12 +6,13 @@
 
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, Read, Write};
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat};
 use rustix::io::Errno;
 use secrecy::zeroize::Zeroizing;
 
@@ -27,6 +28,9 @@ const MAX_ENTRY_BYTES: usize = 64 * 1024;
 
 /// How many files are looked at when the directory is listed.
 const MAX_LISTED: usize = 10_000;
+
+/// How much of the directory the system tells at once, in bytes: some forty files.
+const LISTED_AT_ONCE: usize = 4096;
 
 /// How many names are tried for a temporary file.
 const MAX_TEMPORARY_NAMES: u32 = 16;
@@ -102,14 +106,19 @@ impl Directory {
         }
     }
 
+    /// The same, and what [`Directory::sweep`] does, with the directory opened once.
+    pub(crate) fn read_and_sweep(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, DirectoryError> {
+        let Some(directory) = self.open()? else { return Ok(None) };
+        let content = self.read_in(&directory, name);
+        sweep(&directory);
+        content
+    }
+
     /// Removes what processes that died were writing: it holds their tokens. Locks are only tried where there is
     /// something, so that a reader who finds nothing reads the directory once and no more.
     pub(crate) fn sweep(&self) {
-        let Ok(Some(directory)) = self.open() else { return };
-        for name in names(&directory).unwrap_or_default() {
-            if Key::of_temporary(&name).is_some_and(|key| is_abandoned(&directory, &name, key, false)) {
-                let _ = rustix::fs::unlinkat(&directory, &name, AtFlags::empty());
-            }
+        if let Ok(Some(directory)) = self.open() {
+            sweep(&directory);
         }
     }
 
@@ -166,11 +175,12 @@ impl Directory {
     ) -> Result<impl Iterator<Item = (String, Zeroizing<Vec<u8>>)>, DirectoryError> {
         let directory = self.open()?;
         let names = match &directory {
-            Some(directory) => names(directory).map_err(|error| self.failure(error))?,
+            Some(directory) => {
+                names(directory, &[ENTRY_SUFFIX]).map_err(|error| self.failure(error))?
+            }
             None => Vec::new(),
         };
-        let entries = names.into_iter().filter(|name| name.ends_with(ENTRY_SUFFIX));
-        Ok(entries.filter_map(move |name| {
+        Ok(names.into_iter().filter_map(move |name| {
             let content = self.read_in(directory.as_ref()?, &name).ok()??;
             Some((name, content))
         }))
@@ -179,8 +189,7 @@ impl Directory {
     /// The names of the entries.
     pub(crate) fn entry_names(&self) -> Result<Vec<String>, DirectoryError> {
         let Some(directory) = self.open()? else { return Ok(Vec::new()) };
-        let names = names(&directory).map_err(|error| self.failure(error))?;
-        Ok(names.into_iter().filter(|name| name.ends_with(ENTRY_SUFFIX)).collect())
+        names(&directory, &[ENTRY_SUFFIX]).map_err(|error| self.failure(error))
     }
 
     /// Removes a file; whether it was there.
@@ -196,12 +205,9 @@ impl Directory {
     /// Removes the entries that were written first, until `count` are left.
     pub(crate) fn keep_newest(&self, count: usize) {
         let Ok(Some(directory)) = self.open() else { return };
-        let names = names(&directory).unwrap_or_default();
-        let mut entries: Vec<_> = names
-            .into_iter()
-            .filter(|name| name.ends_with(ENTRY_SUFFIX))
-            .map(|name| (modified(&directory, &name), name))
-            .collect();
+        let names = names(&directory, &[ENTRY_SUFFIX]).unwrap_or_default();
+        let mut entries: Vec<_> =
+            names.into_iter().map(|name| (modified(&directory, &name), name)).collect();
         entries.sort_unstable();
         let excess = entries.len().saturating_sub(count);
         for (_, name) in entries.drain(..excess) {
@@ -214,7 +220,7 @@ impl Directory {
     pub(crate) fn prune(&self, now: SystemTime, held: Option<&Lock>) {
         let Ok(Some(directory)) = self.open() else { return };
         let held = held.map(|lock| lock.key.to_string());
-        for name in names(&directory).unwrap_or_default() {
+        for name in names(&directory, &[ENTRY_SUFFIX, LOCK_SUFFIX, TEMPORARY_SUFFIX]).unwrap_or_default() {
             let is_stale = match Key::of_temporary(&name) {
                 Some(key) => is_abandoned(&directory, &name, key, held.as_deref() == Some(key)),
                 None => is_older(&directory, &name, now, self.max_age),
@@ -365,18 +371,30 @@ fn create_temporary(directory: &OwnedFd, key: &Key) -> io::Result<(File, String)
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// The names of ecru's files of this version.
-fn names(directory: &OwnedFd) -> io::Result<Vec<String>> {
+/// The names of ecru's files of this version that end with one of `suffixes`, in a directory that nobody has read since
+/// it was opened.
+fn names(directory: &OwnedFd, suffixes: &[&str]) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in Dir::read_from(directory)?.take(MAX_LISTED) {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        let is_ours =
-            [ENTRY_SUFFIX, LOCK_SUFFIX, TEMPORARY_SUFFIX].iter().any(|suffix| name.ends_with(suffix));
-        if name.starts_with(NAME_PREFIX) && is_ours {
-            names.push(name);
+    // Without `Dir`, which opens the directory once more, and has a string of its own for every name.
+    let mut room = [MaybeUninit::uninit(); LISTED_AT_ONCE];
+    let mut files = RawDir::new(directory, &mut room);
+    for _ in 0..MAX_LISTED {
+        let Some(file) = files.next() else { break };
+        let file = file?;
+        let Ok(name) = file.file_name().to_str() else { continue };
+        if name.starts_with(NAME_PREFIX) && suffixes.iter().any(|suffix| name.ends_with(suffix)) {
+            names.push(name.to_owned());
         }
     }
     Ok(names)
+}
+
+fn sweep(directory: &OwnedFd) {
+    for name in names(directory, &[TEMPORARY_SUFFIX]).unwrap_or_default() {
+        if Key::of_temporary(&name).is_some_and(|key| is_abandoned(directory, &name, key, false)) {
+            let _ = rustix::fs::unlinkat(directory, &name, AtFlags::empty());
+        }
+    }
 }
 
 /// Whether the process that wrote the temporary file of the entry `key` has died. The writer holds the lock of the

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use sha2::{Digest, Sha256};
 
 use crate::environment::Environment;
-use crate::identity::{Fingerprint, append};
+use crate::identity::{Fingerprint, append, write_digits};
 use crate::registry::Registry;
 
 /// What every name starts with, so that another version with other rules finds none of these files.
@@ -98,7 +98,7 @@ impl Key {
 
 impl fmt::Display for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&hex::encode(self.0))
+        write_digits(formatter, &self.0)
     }
 }
 

@@ -17,6 +17,8 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
+use secrecy::zeroize::Zeroizing;
+
 pub use self::directory::DirectoryError;
 use self::directory::{Directory, Lock};
 use self::entry::Entry;
@@ -114,8 +116,16 @@ impl Cache {
 
     /// The entry, if it is there and has not expired.
     fn read(&self, key: &Key, now: SystemTime) -> Result<Option<Entry>, DirectoryError> {
-        let Some(content) = self.directory.read(&key.entry_name())? else { return Ok(None) };
-        Ok(Entry::read(&content, &self.partitions, now).filter(|entry| entry.key == key.to_string()))
+        Ok(self.entry(key, now, self.directory.read(&key.entry_name())?))
+    }
+
+    /// The same, and what processes that died have left is removed.
+    fn read_and_sweep(&self, key: &Key, now: SystemTime) -> Result<Option<Entry>, DirectoryError> {
+        Ok(self.entry(key, now, self.directory.read_and_sweep(&key.entry_name())?))
+    }
+
+    fn entry(&self, key: &Key, now: SystemTime, content: Option<Zeroizing<Vec<u8>>>) -> Option<Entry> {
+        Entry::read(&content?, &self.partitions, now).filter(|entry| entry.key == key.to_string())
     }
 
     /// Keeps a token, and tidies up. `lock` is that of the entry, if it is held.
@@ -202,8 +212,9 @@ impl<S: TokenSource> Cached<S> {
         }
     }
 
-    fn read(&self, cache: &Cache, key: &Key) -> Option<Entry> {
-        cache.read(key, (cache.clock)()).unwrap_or_else(|error| {
+    /// The entry, if it can be used; that it cannot be trusted or read is warned of.
+    fn read_and_sweep(&self, cache: &Cache, key: &Key) -> Option<Entry> {
+        cache.read_and_sweep(key, (cache.clock)()).unwrap_or_else(|error| {
             self.warn(CacheWarning::Ignored(error));
             None
         })
@@ -316,8 +327,7 @@ impl<S: TokenSource> TokenSource for Cached<S> {
     fn token(&self, registry: &Registry) -> Result<Token, TokenError> {
         let Some(cache) = &self.cache else { return self.source.token(registry) };
         let key = cache.key(registry);
-        let valid = self.read(cache, &key);
-        cache.directory.sweep();
+        let valid = self.read_and_sweep(cache, &key);
         if let Some(entry) = &valid
             && entry.is_fresh((cache.clock)())
         {

@@ -99,7 +99,7 @@ pub(super) fn ensure_absence(path: &Path) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {}
             Err(error) => return Err(error),
-            Ok(_) if place != path && place.is_dir() => return Ok(()),
+            Ok(metadata) if place != path && (metadata.is_dir() || place.is_dir()) => return Ok(()),
             Ok(metadata) => {
                 let what =
                     if metadata.is_symlink() { "is a link that leads nowhere" } else { "is no folder" };

@@ -94,7 +94,9 @@ impl Identity {
         for variable in VARIABLES {
             identity.put(variable, environment.os(variable).map(OsStrExt::as_bytes));
         }
-        identity.put("AWS_ACCESS_KEY_ID", access_key(environment));
+        let access_key = access_key(environment);
+        let may_be_the_machine_s = access_key.is_none();
+        identity.put("AWS_ACCESS_KEY_ID", access_key);
         identity.put(
             "AWS_CONTAINER_AUTHORIZATION_TOKEN",
             environment
@@ -107,7 +109,10 @@ impl Identity {
             }
         }
         identity.put_shared_files(environment, whole);
-        identity.put("machine", machine.read());
+        // The SDK asks no other source where it finds a key in the environment.
+        if may_be_the_machine_s {
+            identity.put("machine", machine.read());
+        }
         identity
     }
 
@@ -252,7 +257,7 @@ impl Fingerprint {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&hex::encode(self.0))
+        write_digits(formatter, &self.0)
     }
 }
 
@@ -266,6 +271,13 @@ impl fmt::Debug for Fingerprint {
 pub(crate) fn append(row: &mut Vec<u8>, value: &[u8]) {
     row.extend_from_slice(&(value.len() as u64).to_be_bytes());
     row.extend_from_slice(value);
+}
+
+/// Writes a digest in hexadecimal digits.
+pub(crate) fn write_digits(formatter: &mut fmt::Formatter<'_>, digest: &[u8; 32]) -> fmt::Result {
+    let mut digits = [0; 64];
+    hex::encode_to_slice(digest, &mut digits).map_err(|_| fmt::Error)?;
+    formatter.write_str(str::from_utf8(&digits).map_err(|_| fmt::Error)?)
 }
 
 /// The digest of the access key in the environment, which the SDK only uses together with a secret key.

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use super::selection::{IdentitySource, Settings};
 use super::*;
 
 /// A home directory and a machine.
@@ -137,6 +138,17 @@ fn machines_are_told_apart() {
     a.write("machine-id", "1i").write("board_asset_tag", "-1");
     b.write("machine-id", "1").write("board_asset_tag", "i-1");
     assert_ne!(a.fingerprint(&[]), b.fingerprint(&[]));
+    // With a key in the environment no machine is asked.
+    let key = [("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "s3cr3t")];
+    assert_eq!(a.fingerprint(&key), b.fingerprint(&key));
+    assert_ne!(a.fingerprint(&key[..1]), b.fingerprint(&key[..1]), "half of a key is none");
+    let selection = Settings { source: Some(IdentitySource::Instance), ..Settings::default() };
+    let selection = Selection::new(selection).unwrap();
+    assert_ne!(
+        a.selected(&selection, &key).fingerprint(),
+        b.selected(&selection, &key).fingerprint(),
+        "the key is not looked at"
+    );
 }
 
 #[test]
