@@ -74,7 +74,7 @@ pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     panics::answer_panics(Verb::parse(argument(&arguments)));
     let (mut stdin, mut stdout, mut stderr) =
-        (io::stdin().lock(), Descriptor(io::stdout()), io::stderr().lock());
+        (io::stdin().lock(), Descriptor(rustix::stdio::stdout()), io::stderr().lock());
     let environment = Environment::from_process();
     log::start(&environment, &mut stderr);
     ExitCode::from(run(arguments, environment, &mut stdin, &mut stdout, &mut stderr))

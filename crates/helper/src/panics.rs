@@ -3,8 +3,8 @@
 //! The shipped program aborts on a panic, and GitLab Runner drops a whole credential source, registries of others
 //! included, where a helper ends without the one line that means "nothing here". Libraries panic now and then.
 
-use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::io::Write;
+use std::os::fd::BorrowedFd;
 use std::panic::{self, Location};
 use std::process;
 
@@ -19,12 +19,12 @@ use crate::descriptor::Descriptor;
 pub fn answer_panics(verb: Option<Verb>) {
     panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(place).unwrap_or_default();
-        say(&io::stderr(), &format!("{NAME}: an internal error{place}; please report it"));
+        say(rustix::stdio::stderr(), &format!("{NAME}: an internal error{place}; please report it"));
         let (answer, code) = match verb {
             Some(Verb::List) => ("{}", EXIT_SUCCESS),
             _ => (NOT_FOUND, EXIT_FAILURE),
         };
-        say(&io::stdout(), answer);
+        say(rustix::stdio::stdout(), answer);
         process::exit(code.into());
     }));
 }
@@ -37,7 +37,7 @@ fn place(location: &Location<'_>) -> String {
 }
 
 /// Writes a line.
-fn say(stream: &impl AsFd, line: &str) {
+fn say(stream: BorrowedFd<'_>, line: &str) {
     // Where that fails, there is nobody else to tell.
-    let _ = Descriptor(stream.as_fd()).write_all(format!("{line}\n").as_bytes());
+    let _ = Descriptor(stream).write_all(format!("{line}\n").as_bytes());
 }

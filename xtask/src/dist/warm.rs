@@ -19,8 +19,13 @@ const PLACE: &str = "WARM_FUNCTIONS";
 /// One a line.
 const LIST: &str = "xtask/src/dist/warm_functions.txt";
 
+/// What most configurations have.
+const USUAL: &str = r#"# A comment.
+registries = ["000000000000.dkr.ecr.us-east-1.amazonaws.com", "000000000000.dkr.ecr.eu-west-1.amazonaws.com"]
+"#;
+
 /// What the configuration of a runner may have, a bit of everything.
-const CONFIGURATION: &str = r#"# A comment.
+const EVERYTHING: &str = r#"# A comment.
 registries = ["000000000000.dkr.ecr.us-east-1.amazonaws.com", "000000000000.dkr.ecr.eu-west-1.amazonaws.com"]
 [alias]
 "localhost:5000" = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
@@ -56,7 +61,7 @@ pub(super) fn linker_script() -> Result<PathBuf> {
 }
 
 /// Looks with valgrind at what runs when a token is in the cache, writes the list anew, and returns how many functions
-/// are in it.
+/// are in it. What every `get` needs comes before what some do, and that before what only `list` does.
 ///
 /// # Errors
 /// Fails when there is no valgrind, or the helper does not build or answer.
@@ -69,7 +74,6 @@ pub(super) fn write_list() -> Result<usize> {
     let aws = EmulatedAws::start(&ecru)?;
     let folder = tempfile::Builder::new().prefix("ecru-warm-").tempdir()?;
     let config = folder.path().join("config.toml");
-    std::fs::write(&config, CONFIGURATION)?;
     let with_environment = |program: &Path| {
         let mut command = Command::new(program);
         command.env_clear().envs(aws.environment.iter().cloned());
@@ -80,15 +84,20 @@ pub(super) fn write_list() -> Result<usize> {
         command
     };
 
+    std::fs::write(&config, USUAL)?;
     run(with_environment(&helper).arg("get")).context("the cache cannot be filled")?;
-    let mut functions = BTreeSet::new();
-    for verb in ["get", "list"] {
-        let profile = folder.path().join(verb);
+    let mut functions = Vec::new();
+    for (verb, configuration) in [("get", USUAL), ("get", EVERYTHING), ("list", EVERYTHING)] {
+        std::fs::write(&config, configuration)?;
+        let profile = folder.path().join("profile");
         let mut command = with_environment(&valgrind);
         command.args(["--quiet", "--tool=callgrind", "--demangle=no"]);
         command.arg(format!("--callgrind-out-file={}", profile.display())).arg(&helper).arg(verb);
         run(&mut command).with_context(|| format!("`{verb}`"))?;
-        functions.extend(called(&std::fs::read_to_string(&profile)?).map(without_hashes));
+        let called: BTreeSet<String> =
+            called(&std::fs::read_to_string(&profile)?).map(without_hashes).collect();
+        let new: Vec<String> = called.into_iter().filter(|name| !functions.contains(name)).collect();
+        functions.extend(new);
     }
     ensure!(
         functions.iter().any(|name| name.contains("ecru_ecr5cache")),
@@ -124,8 +133,15 @@ fn called(profile: &str) -> impl Iterator<Item = &str> {
 }
 
 /// A pattern of the linker for a mangled name of this and later builds: the hash at the end of the one kind of name
-/// (`17h0123456789abcdefE`), and those of crates in the other (`Cs2Nb3gJ4iU0I_5alloc`), stand for what was compiled.
+/// (`17h0123456789abcdefE`), and those of crates in the other (`Cs2Nb3gJ4iU0I_5alloc`), stand for what was compiled, and
+/// so does the number of one of several copies (`.4174`).
 fn without_hashes(name: &str) -> String {
+    if let Some((start, number)) = name.rsplit_once('.')
+        && !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return format!("{}.*", without_hashes(start));
+    }
     if let Some((start, _)) = name.split_once("17h").filter(|_| name.starts_with("_ZN")) {
         return format!("{start}17h*");
     }
@@ -145,9 +161,12 @@ fn without_hashes(name: &str) -> String {
 }
 
 /// The sections of the functions in `list`, also of those that the compiler takes for unlikely, as a linker's script
-/// names them.
+/// names them. What others call `name` is `__name` for musl itself.
 fn sections(list: &str) -> String {
-    let names = list.lines().map(|name| format!(".text.{name} .text.unlikely.{name}"));
+    let names = list.lines().map(|name| match name.starts_with('_') {
+        true => format!(".text.{name} .text.unlikely.{name}"),
+        false => format!(".text.{name} .text.__{name}"),
+    });
     format!("*({})", names.collect::<Vec<_>>().join(" "))
 }
 
@@ -168,6 +187,7 @@ mod tests {
             ("memcpy", "memcpy"),
             ("_ZN4core3fmt5write17h0123456789abcdefE", "_ZN4core3fmt5write17h*"),
             ("_RNvNtCs7BliBxkEZsN_4core3fmt5writeCsaz6eC2DG7lh_3std", "_RNvNtCs*_4core3fmt5writeCs*_3std"),
+            ("_RNvNtCs7BliBxkEZsN_4core3fmt5write.4174", "_RNvNtCs*_4core3fmt5write.*"),
         ] {
             assert_eq!(without_hashes(name), pattern);
         }

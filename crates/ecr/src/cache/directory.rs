@@ -175,9 +175,7 @@ impl Directory {
     ) -> Result<impl Iterator<Item = (String, Zeroizing<Vec<u8>>)>, DirectoryError> {
         let directory = self.open()?;
         let names = match &directory {
-            Some(directory) => {
-                names(directory, &[ENTRY_SUFFIX]).map_err(|error| self.failure(error))?
-            }
+            Some(directory) => names(directory, &[ENTRY_SUFFIX]).map_err(|error| self.failure(error))?,
             None => Vec::new(),
         };
         Ok(names.into_iter().filter_map(move |name| {
@@ -206,8 +204,7 @@ impl Directory {
     pub(crate) fn keep_newest(&self, count: usize) {
         let Ok(Some(directory)) = self.open() else { return };
         let names = names(&directory, &[ENTRY_SUFFIX]).unwrap_or_default();
-        let mut entries: Vec<_> =
-            names.into_iter().map(|name| (modified(&directory, &name), name)).collect();
+        let mut entries: Vec<_> = names.into_iter().map(|name| (modified(&directory, &name), name)).collect();
         entries.sort_unstable();
         let excess = entries.len().saturating_sub(count);
         for (_, name) in entries.drain(..excess) {
