@@ -3,8 +3,8 @@
 //! A token in the cache belongs to the principal that it was minted for. Asking AWS who that is costs a round trip
 //! on every `get`, and access keys of roles change with every session, so that a cache keyed by them never hits
 //! (awslabs/amazon-ecr-credential-helper issue 269). Instead the cache is keyed by everything that decides which
-//! principal the SDK's default chain would find: the variables it reads, the content of the files it reads, and
-//! the machine whose role it may get. If any of that changes, the entry is not found.
+//! principal the SDK's default chain would find: the variables it reads, the content of the files it reads, and, where
+//! no key stands in the environment, the machine whose role it may get. If any of that changes, the entry is not found.
 //!
 //! What cannot be seen from here is not part of the key: another role attached to the same instance, another
 //! person logged in to the same SSO session. Tokens of the former are then served until they are refreshed, at half of
