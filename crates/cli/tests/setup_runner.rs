@@ -203,6 +203,33 @@ fn the_helper_that_is_put_there_answers() {
 }
 
 #[test]
+fn a_helper_of_others_beside_ecru_is_not_taken_for_its_own() {
+    let machine = with_unit();
+    let folder = machine.sandbox.root().join("programs");
+    std::fs::create_dir(&folder).expect("a folder");
+    let (ecru, stranger) = (folder.join("ecru"), folder.join("docker-credential-ecr-login"));
+    std::fs::copy(env!("CARGO_BIN_EXE_ecru"), &ecru).expect("a copy");
+    std::fs::copy("/bin/true", &stranger).expect("a copy");
+    let root = machine.root();
+    let root = root.to_str().expect("text");
+    let arguments = ["setup", "runner", "--root", root, "--registry", FIRST, "--yes"];
+    let setup = || machine.sandbox.command(&ecru).args(arguments).output().expect("the program starts");
+
+    let output = setup();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let note = format!("note: `{}` is not the helper of this ecru", stranger.display());
+    assert!(String::from_utf8_lossy(&output.stdout).contains(&note), "{output:?}");
+    let put = machine.path("/usr/local/bin/docker-credential-ecr-login");
+    let version = format!("docker-credential-ecr-login {}\n", env!("CARGO_PKG_VERSION"));
+    machine.sandbox.command(&put).arg("version").assert().success().stdout(version);
+
+    // What it has put there is its own, wherever it is found.
+    std::fs::copy(&put, &stranger).expect("a copy");
+    let output = setup();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("Nothing to do"), "{output:?}");
+}
+
+#[test]
 fn refusals() {
     let malformed = Machine::with(&[
         ("/etc/systemd/system/gitlab-runner.service", UNIT),

@@ -1,5 +1,6 @@
 //! What Docker asks, answered from configuration, cache and AWS.
 
+use std::hint::black_box;
 use std::iter;
 use std::path::Path;
 use std::time::Instant;
@@ -19,8 +20,8 @@ use ecru_ecr::last_failure::{LastFailure, LastFailures};
 use ecru_ecr::registry::Registry;
 use ecru_ecr::token::{FailureKind, TokenError, TokenSource};
 
-use crate::NAME;
 use crate::fallback::{Others, is_fallback};
+use crate::{NAME, SIGNATURE};
 
 /// The user name of every token, which `list` tells beforehand.
 const USERNAME: &str = "AWS";
@@ -173,7 +174,8 @@ impl Helper for EcrHelper {
     }
 
     fn version(&self) -> &str {
-        env!("CARGO_PKG_VERSION")
+        // Used in a way that the compiler does not see through, or it would not stand in the file as it is.
+        black_box(SIGNATURE).rsplit(' ').next().unwrap_or_default()
     }
 
     fn get(&self, server: &str, notes: &mut Vec<String>) -> Result<Credential, Failure> {

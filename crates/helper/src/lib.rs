@@ -25,6 +25,10 @@ use crate::helper::EcrHelper;
 /// The name of the program, under which Docker finds it as `ecr-login`.
 pub const NAME: &str = "docker-credential-ecr-login";
 
+/// What stands in the file of every program that is this helper, in this version, so that it can be told from others of
+/// the same name without being run.
+pub static SIGNATURE: &str = concat!("docker-credential-ecr-login of ecru ", env!("CARGO_PKG_VERSION"));
+
 /// Serves one request of Docker's or gitlab-runner's, and returns the exit code: 0 with an answer on `stdout`, or 1
 /// with one line there that says that there is none, and the reason on `stderr`.
 ///

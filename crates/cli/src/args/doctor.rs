@@ -52,7 +52,7 @@ pub struct DoctorArgs {
     /// With --fix: make the changes without asking
     #[arg(long, requires = "fix")]
     pub yes: bool,
-    /// With --fix: the program that becomes the helper (the one beside ecru, else ecru itself)
+    /// With --fix: the program that becomes the helper (the one beside ecru if it is of this version, else ecru itself)
     #[arg(long, value_name = "FILE", requires = "fix")]
     pub helper: Option<PathBuf>,
     /// Read files only: start no helper or other program, and ask nobody over a network

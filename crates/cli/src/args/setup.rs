@@ -55,7 +55,7 @@ pub struct SetupRunnerArgs {
     /// A variable for the service, such as AWS_PROFILE=ci, by a drop-in of systemd; not for secrets
     #[arg(long = "aws-env", value_name = "KEY=VALUE")]
     pub aws_environment: Vec<String>,
-    /// The program that becomes the helper (the one beside ecru, else ecru itself)
+    /// The program that becomes the helper (the one beside ecru if it is of this version, else ecru itself)
     #[arg(long, value_name = "FILE")]
     pub helper: Option<PathBuf>,
     /// How it is carried out.
@@ -152,7 +152,7 @@ pub struct SetupJobArgs {
     /// The runner's config.toml (the one that the service is started with, if not given)
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The static program that becomes the helper (the one beside ecru, else ecru itself)
+    /// The static program that becomes the helper (the one beside ecru if it is of this version, else ecru itself)
     #[arg(long, value_name = "FILE")]
     pub helper: Option<PathBuf>,
     /// How it is carried out.

@@ -1,14 +1,13 @@
 //! `ecru setup runner`: the gitlab-runner service of a machine.
 
-use std::path::PathBuf;
-
-use ecru_doctor::setup_runner::{HELPER, Outlet, PlanError, Request, plan};
+use ecru_doctor::setup_runner::{Outlet, PlanError, Request, plan};
 
 use super::applying::{Texts, carry_out, take_back};
 use super::{service, text};
 use crate::args::{SetupOutlet, SetupRunnerArgs};
 use crate::error::CommandError;
 use crate::exit_code;
+use crate::job::helper_program::{OwnHelper, own_helper};
 use crate::outside::Outside;
 use crate::wanted_registries::wanted_registries;
 
@@ -23,7 +22,12 @@ pub(in crate::commands) fn run(args: &SetupRunnerArgs, outside: &Outside) -> Res
     let wanted = wanted_registries(&args.registries, &args.role_arns)?;
     let aws_environment = pairs(&args.aws_environment)?;
     let service = service(&args.applying.root, args.home.as_deref(), args.config.as_deref(), outside)?;
-    let program = program(args)?;
+    let own = match &args.helper {
+        Some(file) => OwnHelper { file: file.clone(), passed_over: None },
+        None => {
+            own_helper().map_err(|error| CommandError::from_error(exit_code::NOTHING_TO_SET_UP, &error))?
+        }
+    };
     let request = Request {
         root: &args.applying.root,
         registries: &wanted,
@@ -34,12 +38,12 @@ pub(in crate::commands) fn run(args: &SetupRunnerArgs, outside: &Outside) -> Res
         creds_store: args.creds_store,
         runner: args.runner.as_deref(),
         aws_environment: &aws_environment,
-        program: &program,
+        program: &own.file,
     };
     let again = || plan(&service, &request).map_err(|error| no_plan(&error));
     let texts = Texts {
         set_up: SET_UP,
-        shown: &|planned| text::plan(&service, planned, &request),
+        shown: &|planned| text::plan(&service, planned, &request, own.passed_over.as_deref()),
         applied: text::applied(&service, &request),
     };
     carry_out(&args.applying, outside, again, &texts)
@@ -54,16 +58,6 @@ fn pairs(arguments: &[String]) -> Result<Vec<(String, String)>, CommandError> {
         CommandError::new(exit_code::BAD_CONFIGURATION, "`--aws-env` needs a name and a value")
             .hint("--aws-env AWS_PROFILE=ci")
     })
-}
-
-fn program(args: &SetupRunnerArgs) -> Result<PathBuf, CommandError> {
-    if let Some(helper) = &args.helper {
-        return Ok(helper.clone());
-    }
-    let this = std::env::current_exe()
-        .map_err(|error| CommandError::from_error(exit_code::NOTHING_TO_SET_UP, &error))?;
-    let beside = this.with_file_name(HELPER);
-    Ok(if beside.is_file() { beside } else { this })
 }
 
 fn no_plan(error: &PlanError) -> CommandError {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use ecru_doctor::apply::Undone;
 use ecru_doctor::emit::HELPERS_OF_VARIABLES;
@@ -14,8 +15,13 @@ use ecru_doctor::surroundings::Target;
 /// After a plan that was only shown.
 pub(super) const NOT_APPLIED: &str = "Nothing was changed. To make these changes, add --yes.\n";
 
-/// What was found, and what would change.
-pub(super) fn plan(service: &Service, plan: &Plan, request: &Request<'_>) -> String {
+/// What was found, and what would change; `passed_over` has the helper's name and is beside `ecru`, and is not its own.
+pub(super) fn plan(
+    service: &Service,
+    plan: &Plan,
+    request: &Request<'_>,
+    passed_over: Option<&Path>,
+) -> String {
     let mut text = found(service);
     text.push('\n');
     if plan.is_empty() {
@@ -33,6 +39,13 @@ pub(super) fn plan(service: &Service, plan: &Plan, request: &Request<'_>) -> Str
         },
         pull_policy(&registries(request.registries))
     );
+    if let Some(other) = passed_over {
+        let _ = writeln!(
+            text,
+            "note: `{}` is not the helper of this ecru, which puts itself in its place; --helper FILE names another",
+            other.display()
+        );
+    }
     for note in notes(service, request) {
         let _ = writeln!(text, "note: {note}");
     }
