@@ -253,4 +253,12 @@ async fn a_proxy_that_would_see_metadata_is_told_without_its_password() {
     let value = lines.trim_start_matches("NO_PROXY: ").trim_matches('"').to_owned();
     let mended = Job::new().await.with("HTTP_PROXY", &proxy).with("NO_PROXY", &value);
     assert_eq!(find(&mended.checks().await, "job.network.proxy").outcome, Outcome::Pass);
+
+    // An entry may be for one port, and metadata is asked at that of plain HTTP.
+    for (port, is_excepted) in [("80", true), ("443", false)] {
+        let entries = format!("localhost,127.0.0.0/8,169.254.169.254:{port},169.254.170.2");
+        let job = Job::new().await.with("HTTP_PROXY", &proxy).with("NO_PROXY", &entries);
+        let checks = job.checks().await;
+        assert_eq!(find(&checks, "job.network.proxy").outcome == Outcome::Pass, is_excepted, "{port}");
+    }
 }

@@ -13,6 +13,7 @@ mod glob;
 pub mod identity;
 pub mod last_failure;
 pub mod mint;
+pub mod no_proxy;
 mod own_registry;
 pub mod registry;
 pub mod token;

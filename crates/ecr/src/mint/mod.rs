@@ -8,7 +8,6 @@ mod call;
 mod caller;
 mod connector;
 mod endpoint;
-mod exceptions;
 mod failure;
 pub(crate) mod fuzzing;
 mod metadata;

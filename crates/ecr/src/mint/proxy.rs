@@ -4,8 +4,8 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 
-use super::exceptions;
 use crate::environment::Environment;
+use crate::no_proxy;
 
 /// The variables that name a proxy for HTTPS; the first that is set counts.
 const HTTPS: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
@@ -84,7 +84,7 @@ impl Proxy {
 
     /// Whether the address is reached without a proxy. Any will do for the question.
     fn is_excepted(&self, uri: &Uri) -> bool {
-        let exceptions = exceptions::for_port(&self.exceptions, uri.port_u16().unwrap_or(HTTPS_PORT));
+        let exceptions = no_proxy::for_port(&self.exceptions, uri.port_u16().unwrap_or(HTTPS_PORT));
         let matcher = Matcher::builder().https("http://proxy.invalid").no(exceptions).build();
         matcher.intercept(uri).is_none()
     }

@@ -1,5 +1,7 @@
 //! Proxies, and what must not go through them.
 
+use ecru_ecr::no_proxy::for_port;
+
 use super::Facts;
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
 
@@ -17,18 +19,21 @@ pub(super) static PROXY: Definition = Definition {
 /// provider"), and the names of this machine.
 const DIRECT: [&str; 4] = ["169.254.169.254", "169.254.170.2", "localhost", "127.0.0.1"];
 
+const HTTP_PORT: u16 = 80;
+const HTTPS_PORT: u16 = 443;
+
 pub(super) fn check(facts: &Facts<'_>) -> Check {
     let names = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
     let Some(name) = names.iter().find(|name| facts.variable(name).is_some()) else {
         return Check::not_applicable(&PROXY, "no proxy is set for plain HTTP");
     };
-    let missing: Vec<&str> =
-        DIRECT.into_iter().filter(|host| !is_excepted(&exceptions(facts), host)).collect();
+    let excepted = exceptions(facts, HTTP_PORT);
+    let missing: Vec<&str> = DIRECT.into_iter().filter(|host| !is_excepted(&excepted, host)).collect();
     if missing.is_empty() {
         return Check::pass(&PROXY).seen(format!("{name} is set, and NO_PROXY excepts them"));
     }
-    let all = exceptions(facts).into_iter().filter(|entry| !missing.contains(&entry.as_str()));
-    let all: Vec<String> = all.chain(missing.iter().map(|host| (*host).to_owned())).collect();
+    let written = no_proxy(facts).split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    let all: Vec<&str> = written.chain(missing.iter().copied()).collect();
     Check::fail(&PROXY, format!("{name} is set, and NO_PROXY lacks {}", missing.join(", "))).fix(Fix::Lines {
         place: "the variables of the job or of its project".to_owned(),
         lines: format!("NO_PROXY: \"{}\"", all.join(",")),
@@ -40,7 +45,7 @@ pub(super) fn for_host(facts: &Facts<'_>, host: &str) -> Option<String> {
     let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
     let proxy = names.iter().find_map(|name| facts.variable(name))?;
     let is_here = host == "localhost" || host.starts_with("127.") || host.starts_with("169.254.");
-    (!is_here && !is_excepted(&exceptions(facts), host)).then(|| authority(proxy))
+    (!is_here && !is_excepted(&exceptions(facts, HTTPS_PORT), host)).then(|| authority(proxy))
 }
 
 /// `host:port` of a proxy's address, without a password that it may hold.
@@ -56,15 +61,20 @@ fn authority(url: &str) -> String {
     }
 }
 
-fn exceptions(facts: &Facts<'_>) -> Vec<String> {
-    let value = facts.variable("NO_PROXY").or(facts.variable("no_proxy")).unwrap_or_default();
-    value.split(',').map(|entry| entry.trim().to_owned()).filter(|entry| !entry.is_empty()).collect()
+fn no_proxy<'f>(facts: &'f Facts<'_>) -> &'f str {
+    facts.variable("NO_PROXY").or(facts.variable("no_proxy")).unwrap_or_default()
+}
+
+/// The hosts, domains and networks that are excepted for requests to this port.
+fn exceptions(facts: &Facts<'_>, port: u16) -> Vec<String> {
+    let entries = for_port(no_proxy(facts), port);
+    entries.split(',').filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
 }
 
 /// Whether an entry is the host, a domain that it is in, or everything.
 fn is_excepted(exceptions: &[String], host: &str) -> bool {
     exceptions.iter().any(|entry| {
-        let domain = entry.trim_start_matches("*.").trim_start_matches('.');
+        let domain = entry.trim_start_matches('.');
         let is_below = host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
         entry == "*" || is_below || in_network(entry, host)
     })

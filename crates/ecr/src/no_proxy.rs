@@ -5,8 +5,10 @@
 
 use std::net::IpAddr;
 
-/// The entries that count for a request to this port, by their hosts.
-pub(super) fn for_port(exceptions: &str, port: u16) -> String {
+/// The entries of the comma-separated `exceptions` that count for a request to this port, by their hosts, domains (with a
+/// dot before them, or without) and networks.
+#[must_use]
+pub fn for_port(exceptions: &str, port: u16) -> String {
     let hosts: Vec<&str> = exceptions.split(',').filter_map(|entry| host(entry.trim(), port)).collect();
     hosts.join(",")
 }
