@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::terminal::printable;
+
 /// A command that failed.
 #[derive(Debug)]
 pub struct CommandError {
@@ -65,7 +67,8 @@ impl CommandError {
         self.exit_code
     }
 
-    /// The text for standard error, ending in a line feed: one sentence, its causes, its hints.
+    /// The text for standard error, ending in a line feed: one sentence, its causes, its hints. Names in it may come from
+    /// elsewhere, and cannot steer a terminal.
     #[must_use]
     pub fn report(&self) -> String {
         let mut text = format!("error: {}\n", self.message);
@@ -75,7 +78,7 @@ impl CommandError {
         for hint in &self.hints {
             let _ = writeln!(text, "hint: {hint}");
         }
-        text
+        printable(&text)
     }
 }
 
@@ -91,6 +94,12 @@ mod tests {
             error.report(),
             "error: no job `x`\n  caused by: the file has two jobs\nhint: ecru run build\n"
         );
+    }
+
+    #[test]
+    fn names_from_elsewhere_cannot_steer_a_terminal() {
+        let error = CommandError::new(80, "no job `a\u{1b}[31m`").because("\r").hint("\u{202e}");
+        assert_eq!(error.report(), "error: no job `a\\u{1b}[31m`\n  caused by: \\r\nhint: \\u{202e}\n");
     }
 
     #[test]

@@ -199,6 +199,16 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_name_has_no_lines_of_its_own() {
+        let image = CheckedImage {
+            used_by: vec![user("a\n1 job, 1 image: 1 ok", Role::Image)],
+            ..image("x\ny", Outcome::Failed(LookupError::LoginMissing))
+        };
+        let text = rendered(&Report { images: vec![image], ..Report::default() }, CheckFormat::Text, None);
+        assert!(text.contains(r"a\n1 job, 1 image: 1 ok") && !text.contains("x\n"), "{text}");
+    }
+
+    #[test]
     fn forms_stay_as_they_are() {
         insta::assert_snapshot!(
             "text",

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use comfy_table::{ContentArrangement, Table, presets};
+use ecru_docker::credential_helper::serve::printable as one_line;
 use indicatif::HumanBytes;
 
 use crate::commands::check::report::{CheckedImage, Credentials, Finding, Outcome, Report, Role, User};
@@ -28,7 +29,7 @@ pub(super) fn text(report: &Report, columns: Option<usize>) -> String {
     }
     for image in &report.images {
         let Some(problem) = image.problem() else { continue };
-        let _ = writeln!(text, "FAILED {}: {}", image.name, problem.message);
+        let _ = writeln!(text, "FAILED {}: {}", one_line(&image.name), problem.message);
         for hint in &problem.hints {
             let _ = writeln!(text, "  hint: {hint}");
         }
@@ -38,7 +39,8 @@ pub(super) fn text(report: &Report, columns: Option<usize>) -> String {
     }
     for image in &report.images {
         let Outcome::LeftOpen { reason, hint } = &image.outcome else { continue };
-        let _ = writeln!(text, "NOT CHECKED {}, used by {}: {reason}", image.name, users(&image.used_by));
+        let (image, users) = (one_line(&image.name), users(&image.used_by));
+        let _ = writeln!(text, "NOT CHECKED {image}, used by {users}: {reason}");
         let _ = writeln!(text, "  hint: {hint}");
     }
     for image in &report.unresolved {
@@ -46,7 +48,7 @@ pub(super) fn text(report: &Report, columns: Option<usize>) -> String {
         let _ = writeln!(
             text,
             "NOT CHECKED {}, used by {}: {}",
-            image.written,
+            one_line(&image.written),
             users(&image.used_by),
             match variables.len() {
                 0 => "its `$[[ inputs ]]` are not evaluated".to_owned(),
@@ -69,9 +71,9 @@ pub(super) fn text(report: &Report, columns: Option<usize>) -> String {
 }
 
 fn finding(finding: &Finding) -> String {
-    let mut text = format!("{}:{}: ", finding.place.file, finding.place.line);
+    let mut text = format!("{}:{}: ", one_line(&finding.place.file), finding.place.line);
     if let Some(job) = &finding.job {
-        let _ = write!(text, "{job}: ");
+        let _ = write!(text, "{}: ", one_line(job));
     }
     text.push_str(&finding.message);
     if let Some(hint) = &finding.hint {
@@ -83,7 +85,7 @@ fn finding(finding: &Finding) -> String {
 /// One line for each image, or one for each of its columns where those do not fit beside each other.
 fn table(report: &Report, columns: Option<usize>) -> String {
     let row = |image: &CheckedImage| {
-        [image.name.clone(), users(&image.used_by), short(&image.credentials), result(image)]
+        [one_line(&image.name).into(), users(&image.used_by), short(&image.credentials), result(image)]
     };
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -126,12 +128,15 @@ fn identities(report: &Report) -> Vec<&str> {
 }
 
 fn users(users: &[User]) -> String {
-    let named = users.iter().take(MAX_NAMED_JOBS).map(|user| match &user.role {
-        Role::Image => user.job.clone(),
-        Role::Service { names } => match short_name(names) {
-            Some(name) => format!("{} (service {name})", user.job),
-            None => format!("{} (service)", user.job),
-        },
+    let named = users.iter().take(MAX_NAMED_JOBS).map(|user| {
+        let job = one_line(&user.job);
+        match &user.role {
+            Role::Image => job.into(),
+            Role::Service { names } => match short_name(names) {
+                Some(name) => format!("{job} (service {})", one_line(name)),
+                None => format!("{job} (service)"),
+            },
+        }
     });
     let mut text = named.collect::<Vec<_>>().join(", ");
     if users.len() > MAX_NAMED_JOBS {
