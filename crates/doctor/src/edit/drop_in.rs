@@ -8,6 +8,9 @@ use super::{EditError, Splice, spliced, text_of};
 /// (systemd.exec(5): "not suitable for secret data"), so they have no place in a drop-in.
 pub const SECRET_VARIABLES: &[&str] = &[
     "AWS_SECRET_ACCESS_KEY",
+    // Older names of the same, which ecru and others still know.
+    "AWS_SECRET_KEY",
+    "SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "AWS_SECURITY_TOKEN",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",

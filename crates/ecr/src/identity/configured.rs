@@ -2,6 +2,7 @@
 
 use super::selection::{IdentitySource, Selection, first_asked_for};
 use crate::environment::Environment;
+use crate::token::EMPTY_PROFILE;
 
 impl IdentitySource {
     /// It in words, as they tell where credentials have come from, too.
@@ -72,7 +73,7 @@ impl Selection {
 }
 
 /// Why a source has had nothing, without which the SDK would not have gone on.
-fn lack(source: IdentitySource, environment: &Environment) -> String {
+pub(crate) fn lack(source: IdentitySource, environment: &Environment) -> String {
     let pair = |first: &str, second: &str| match (environment.os(first), environment.os(second)) {
         (Some(_), None) => format!("{first} is set, and {second} is not"),
         (None, Some(_)) => format!("{second} is set, and {first} is not"),
@@ -81,10 +82,8 @@ fn lack(source: IdentitySource, environment: &Environment) -> String {
     match source {
         IdentitySource::Environment => pair("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
         IdentitySource::Profile => {
-            format!(
-                "the profile `{}` has no credentials",
-                environment.get("AWS_PROFILE").unwrap_or("default")
-            )
+            let profile = environment.get("AWS_PROFILE").unwrap_or("default");
+            format!("the profile `{profile}` {EMPTY_PROFILE}")
         }
         IdentitySource::WebIdentity => pair("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"),
         IdentitySource::Container => {

@@ -22,6 +22,8 @@ use super::metadata::{Nonsense, Step};
 use super::progress::Progress;
 use super::redaction::Redaction;
 use crate::environment::Environment;
+use crate::identity::configured::lack;
+use crate::identity::selection::IdentitySource;
 use crate::token::{Attempt, AwsFailure, METADATA_OFF, NO_ROLE, TokenError};
 
 /// The operation that is called.
@@ -58,6 +60,7 @@ pub(super) struct Failure {
     operation: &'static str,
     /// The profile of the SDK's files that counts.
     profile: String,
+    environment: Environment,
     /// The sources that were asked before the instance's metadata service.
     before_metadata: Vec<Attempt>,
 }
@@ -78,7 +81,8 @@ impl Failure {
             redaction.add(credentials.session_token().map(Into::into));
         }
         let profile = environment.get("AWS_PROFILE").unwrap_or("default").to_owned();
-        Self { redaction, progress, operation: OPERATION, profile, before_metadata: Vec::new() }
+        let environment = environment.clone();
+        Self { redaction, progress, operation: OPERATION, profile, environment, before_metadata: Vec::new() }
     }
 
     /// The same for another operation.
@@ -178,7 +182,17 @@ impl Failure {
     }
 
     fn attempt(&self, source: &str, error: &CredentialsError) -> Attempt {
-        let reason = error.source().map_or_else(|| "not configured".to_owned(), |source| self.words(source));
+        let is_set = |name| self.environment.os(name).is_some();
+        let has_secret = is_set("AWS_SECRET_ACCESS_KEY") || is_set("SECRET_ACCESS_KEY");
+        let reason = match (source, error.source()) {
+            // The SDK says of half a key only that "a" variable is not set, and of a profile in no file nothing at all.
+            ("Environment", _) if is_set("AWS_ACCESS_KEY_ID") != has_secret => {
+                lack(IdentitySource::Environment, &self.environment)
+            }
+            ("Profile", None) if is_set("AWS_PROFILE") => lack(IdentitySource::Profile, &self.environment),
+            (_, None) => "not configured".to_owned(),
+            (_, Some(source)) => self.words(source),
+        };
         self.attempt_of(source, reason)
     }
 

@@ -14,6 +14,16 @@ const TOKEN_START: &str = "eyJ";
 /// What stands for a secret.
 const REDACTED: &str = "[redacted]";
 
+/// What the SDK says before the standard error of a `credential_process` that failed (aws-config's
+/// `credential_process.rs`).
+const WORDS_OF_PROCESS: &str = "Stderr: ";
+
+/// What stands for the words of a process that may hold a secret, with which it was about to answer.
+const WITHHELD: &str = "not repeated here, as it may hold a secret";
+
+/// So many characters of base64 in a row are taken for a secret in the words of a process: secret keys have 40.
+const KEY_BYTES: usize = 32;
+
 /// Knows the secrets at hand, to take them out of what is shown. AWS repeats requests in some of its messages, with
 /// the session token in them.
 #[derive(Debug, Clone, Default)]
@@ -33,7 +43,7 @@ impl Redaction {
         for secret in &self.secrets {
             text = text.replace(secret.expose_secret(), REDACTED);
         }
-        let text = without_tokens(&text);
+        let text = without_tokens(&without_words_of_process(&text));
         let mut shown = String::new();
         for character in text.chars() {
             if shown.len() >= MAX_SHOWN_BYTES {
@@ -65,6 +75,20 @@ fn without_tokens(text: &str) -> String {
     shown + rest
 }
 
+/// `text` with no more of what a `credential_process` printed on its standard error than cannot be a part of its answer:
+/// a script that is run with `sh -x` prints its secrets there.
+fn without_words_of_process(text: &str) -> String {
+    let Some((before, words)) = text.split_once(WORDS_OF_PROCESS) else { return text.to_owned() };
+    // What comes after a bracket may be the answer.
+    let shown = words.split(['{', '}']).next().unwrap_or_default().trim_end();
+    let lower = shown.to_ascii_lowercase();
+    let is_of_key = |character: char| character.is_ascii_alphanumeric() || "+/=".contains(character);
+    let names_a_secret = ["secret", "token", "password"].iter().any(|name| lower.contains(name));
+    let has_key = shown.split(|character| !is_of_key(character)).any(|run| run.len() >= KEY_BYTES);
+    let shown = if names_a_secret || has_key { WITHHELD } else { shown };
+    format!("{before}{WORDS_OF_PROCESS}{shown}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +105,21 @@ mod tests {
         );
         assert_eq!(redaction.clean(&"ä".repeat(1000)).len(), 512 + 3);
         assert!(!format!("{redaction:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn the_words_of_a_process_are_shown_where_they_cannot_be_its_answer() {
+        let shown = |words: &str| {
+            let text = Redaction::default().clean(&format!("external process exited. Stderr: {words}"));
+            text.strip_prefix("external process exited. Stderr: ").unwrap().to_owned()
+        };
+        assert_eq!(shown("vault: connection refused"), "vault: connection refused");
+        assert_eq!(shown("+ out={\"SecretAccessKey\":\"hunter2\"}"), "+ out=");
+        let key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+        for words in [format!("+ AWS_SECRET_ACCESS_KEY={key}"), format!("+ k='{key}'"), "token: a".to_owned()]
+        {
+            assert_eq!(shown(&words), WITHHELD, "{words}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::call::Call;
 use super::endpoint::Endpoint;
 use crate::identity::MAX_FILE_BYTES;
 use crate::identity::selection::{Role, SESSION_NAME};
-use crate::token::TokenError;
+use crate::token::{NO_TOKEN, TokenError};
 
 /// The name under which the SDK knows credentials of these sessions.
 const PROVIDER: &str = "ecru";
@@ -32,7 +32,7 @@ impl Call {
         role: &Role,
     ) -> Result<Credentials, TokenError> {
         let Some(token) = self.environment.named_secret(variable) else {
-            let cause = format!("{variable}, which should hold the identity token, is not set");
+            let cause = format!("{variable}, {NO_TOKEN}");
             return Err(TokenError::BrokenIdentity { cause });
         };
         self.web_identity(sdk, token, role).await

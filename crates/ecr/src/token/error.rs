@@ -14,6 +14,16 @@ pub(crate) const NO_ROLE: &str = "this instance has no role";
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html>), and the hint's sign.
 pub(crate) const METADATA_OFF: &str = "the instance metadata service is switched off or not allowed";
 
+/// What is said last of a profile, after its name.
+pub(crate) const EMPTY_PROFILE: &str = "has no credentials";
+
+/// What is said last of a variable without the identity token that it should hold.
+pub(crate) const NO_TOKEN: &str = "which should hold the identity token, is not set";
+
+/// Where the SDK keeps the tokens of logins, and what the system says where there is none.
+const SSO_FILE: &str = "/sso/cache/";
+const NO_FILE: &str = "No such file";
+
 /// Why there is no token.
 ///
 /// Two wordings exist: Display says everything, for the person who runs the machine; [`TokenError::summary`] is one
@@ -251,9 +261,19 @@ impl TokenError {
                  or give this process another identity"
             }
             Self::NoIdentity { only: Some(only), .. } => return Some(only.hint()),
+            Self::NoIdentity { .. } if self.attempts().iter().any(Attempt::is_of_named_profile) => {
+                "give the profile credentials in the AWS files of the user of this process, or unset AWS_PROFILE"
+            }
             Self::NoIdentity { .. } => {
                 "give the process that runs this helper an identity: an instance or task role, AWS_PROFILE, \
                  AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY"
+            }
+            Self::BrokenIdentity { cause } if cause.ends_with(NO_TOKEN) => {
+                "declare it under `id_tokens:` of the job; before a job, for its `image:`, there is no such token: there \
+                 the runner needs an identity of its own"
+            }
+            Self::BrokenIdentity { cause } if cause.contains(SSO_FILE) && cause.contains(NO_FILE) => {
+                "log in with `aws sso login`, as the user and with the profile of this process"
             }
             Self::BrokenIdentity { .. } | Self::ProcessTimedOut { .. } => {
                 "check with `aws sts get-caller-identity`, as the user and with the environment of this process"
@@ -263,6 +283,10 @@ impl TokenError {
             }
             Self::ExpiredLogin { profile, .. } => {
                 return Some(format!("log in again: `aws sso login --profile {profile}`"));
+            }
+            Self::AccessDenied { failure } if failure.operation == "AssumeRoleWithWebIdentity" => {
+                "let the role's trust policy allow `sts:AssumeRoleWithWebIdentity` to the token's issuer, which the account \
+                 must know as an identity provider, with the token's `aud` and `sub` (`ecru emit trust-policy` prints one)"
             }
             Self::AccessDenied { failure } if failure.operation.starts_with("AssumeRole") => {
                 "name the principal in the role's trust policy, with its external ID or the token's `sub` if it asks \
@@ -292,6 +316,15 @@ impl TokenError {
             }
             Self::MalformedAnswer { .. } => {
                 "check AWS_ENDPOINT_URL and its like, and whether a proxy answers in AWS's place"
+            }
+            Self::Unreachable { endpoint, .. } if endpoint.starts_with("sts.") => {
+                "check the route to AWS: DNS, security group, HTTPS_PROXY, NO_PROXY, or the VPC endpoint for `sts`, and the \
+                 region in AWS_REGION"
+            }
+            // ECS and EKS: their addresses are fixed.
+            Self::Unreachable { endpoint, .. } if endpoint.starts_with("169.254.170.") => {
+                "check that this is a task or pod with a role, and AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or \
+                 AWS_CONTAINER_CREDENTIALS_FULL_URI"
             }
             Self::Unreachable { .. } => {
                 "check the route to AWS: the region in the registry's name, DNS, security group, HTTPS_PROXY, NO_PROXY, \
@@ -324,6 +357,11 @@ pub struct Attempt {
 impl Attempt {
     fn is_unanswered_metadata(&self) -> bool {
         self.timed_out && self.source == "Ec2InstanceMetadata"
+    }
+
+    /// Whether it is a profile that was asked for by its name.
+    fn is_of_named_profile(&self) -> bool {
+        self.reason.ends_with(EMPTY_PROFILE) && !self.reason.contains("`default`")
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use secrecy::SecretString;
 
 pub use self::error::{Attempt, AwsFailure, TokenError};
-pub(crate) use self::error::{METADATA_OFF, NO_ROLE};
+pub(crate) use self::error::{EMPTY_PROFILE, METADATA_OFF, NO_ROLE, NO_TOKEN};
 pub use self::kind::FailureKind;
 pub use self::stated_expiry::stated_expiry;
 use crate::registry::Registry;

@@ -57,6 +57,20 @@ const MESSAGES: &[Message] = &[
         stage.set_keys().set("AWS_ENDPOINT_URL_STS", &sts.url()).set("ECRU_ROLE_ARN", ROLE);
         words(&stage)
     }),
+    ("access denied by AWS: Not authorized to perform sts:AssumeRoleWithWebIdentity …", || {
+        let sts = Responder::start(|_| {
+            let words = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
+            let body = format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>{words}</Message>\
+                 </Error></ErrorResponse>"
+            );
+            Reply::http(403, &[("content-type", "text/xml")], &body)
+        });
+        let mut stage = Stage::new();
+        stage.set("AWS_ENDPOINT_URL_STS", &sts.url()).set("ECRU_ROLE_ARN", ROLE);
+        stage.set("ECRU_IDENTITY_TOKEN_ENV", "OIDC").set("OIDC", "e30.e30.c2ln");
+        words(&stage)
+    }),
     ("access denied by AWS: … ecr:GetAuthorizationToken …", || {
         let denied = "User: u is not authorized to perform: ecr:GetAuthorizationToken on resource: *";
         words_after(aws::refusal(400, "AccessDeniedException", denied))

@@ -295,3 +295,41 @@ fn a_record_that_cannot_be_kept_changes_nothing() {
     let stderr = stage.get(FRANKFURT).not_found().to_owned();
     assert!(stderr.contains("User: u is not authorized"), "{stderr}");
 }
+
+#[test]
+fn a_process_that_shows_its_answer_while_it_fails_is_not_repeated() {
+    let mut stage = Stage::new();
+    let process = stage.path("process");
+    stage.write("process", &format!("out='{{\"Version\":1,\"SecretAccessKey\":\"{MARKER}\"}}'\nexit 1\n"));
+    stage.write(".aws/config", &format!("[profile x]\ncredential_process = sh -x {}\n", process.display()));
+    stage.set("AWS_PROFILE", "x");
+    let record = assert_kind(&stage, "broken-identity", "Stderr: + out=", "aws sts get-caller-identity");
+    assert!(!record.to_string().contains(MARKER), "{record}");
+    assert!(!stage.get(FRANKFURT).not_found().contains(MARKER));
+}
+
+#[test]
+fn half_an_identity_is_told_by_what_it_lacks() {
+    let mut stage = Stage::new();
+    stage.set("AWS_PROFILE", "nope").set("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE");
+    let half = "Environment: AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not; Profile: the profile `nope` has no";
+    assert_kind(&stage, "no-identity", half, "unset AWS_PROFILE");
+    let mut stage = Stage::new();
+    stage.set("ECRU_IDENTITY_TOKEN_ENV", "GITLAB_OIDC_TOKEN");
+    stage.set("ECRU_ROLE_ARN", "arn:aws:iam::000000000001:role/ci");
+    assert_kind(&stage, "broken-identity", "GITLAB_OIDC_TOKEN, which should hold", "`id_tokens:`");
+}
+
+#[test]
+fn hints_are_for_the_service_that_failed() {
+    let mut stage = Stage::new();
+    stage.set("ECRU_IDENTITY_TOKEN_ENV", "OIDC").set("OIDC", "e30.e30.c2ln");
+    stage.set("ECRU_ROLE_ARN", "arn:aws:iam::000000000001:role/ci");
+    let denied = Responder::start(|_| {
+        let error = "<Code>AccessDenied</Code><Message>Not authorized to perform sts:AssumeRoleWithWebIdentity</Message>";
+        let body = format!("<ErrorResponse><Error><Type>Sender</Type>{error}</Error></ErrorResponse>");
+        Reply::http(403, &[("content-type", "text/xml")], &body)
+    });
+    stage.set("AWS_ENDPOINT_URL_STS", &denied.url());
+    assert_kind(&stage, "access-denied", "AssumeRoleWithWebIdentity", "trust policy allow");
+}
