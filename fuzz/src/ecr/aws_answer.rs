@@ -17,8 +17,9 @@ const SERVICES: [&str; 3] = [
     "https://api.ecr-public.us-east-1.amazonaws.com/",
 ];
 
-/// No more than three tries of two requests.
-const MAX_REQUESTS: usize = 6;
+/// No more than three tries of two requests, and three again after each of three waits while AWS throttles: the longest
+/// are of 2, 4 and 8 seconds, of which no more fit into the limit, though time stands still here.
+const MAX_REQUESTS: usize = 2 * 3 * (1 + 3);
 
 /// Panics unless all that is promised holds for the input.
 pub fn check_input(input: &[u8]) {
