@@ -54,7 +54,8 @@ pub const NOTHING_TO_SET_UP: u8 = 94;
 pub const SETUP_FAILED: u8 = 95;
 /// `ecru doctor`: this is neither a runner nor a job host nor a job.
 pub const NO_CONTEXT: u8 = 96;
-/// `ecru completions`, `ecru man`: the text could not be written.
+/// `ecru check`, `ecru completions`, `ecru doctor`, `ecru emit`, `ecru explain`, `ecru man`: what was asked for could not be
+/// written, as on a full disk.
 pub const NOT_WRITTEN: u8 = 97;
 /// `ecru emulate -- COMMAND`: the command cannot be run, as shells say it.
 pub const COMMAND_NOT_RUN: u8 = 126;

@@ -50,9 +50,16 @@ pub(crate) fn role_for_host(argument: &str) -> Result<(Option<Registry>, String)
     Ok((host.map(registry).transpose()?, arn.to_owned()))
 }
 
+/// Access is to a whole registry here: a path would be let fall, and more be allowed than was meant.
 fn registry(text: &str) -> Result<Registry, CommandError> {
-    Registry::parse(text)
-        .map_err(|error| refused(format!("`{text}` is no registry of ECR")).because(error.to_string()))
+    let registry = Registry::parse(text)
+        .map_err(|error| refused(format!("`{text}` is no registry of ECR")).because(error.to_string()))?;
+    let host = text.split_once("://").map_or(text, |(_, host)| host).trim_end_matches('/');
+    if host.contains('/') {
+        return Err(refused(format!("`{text}` names a repository, and a registry is wanted"))
+            .hint(format!("--registry {}", registry.host())));
+    }
+    Ok(registry)
 }
 
 fn refused(message: String) -> CommandError {
@@ -87,6 +94,7 @@ mod tests {
     fn what_is_none_is_refused() {
         for (host, role) in [
             ("registry.example", None),
+            (&format!("{FIRST}/team/app"), None),
             (FIRST, Some("role")),
             (FIRST, Some("registry.example=arn:aws:iam::111122223333:role/a")),
             (FIRST, Some("444455556666.dkr.ecr.us-east-1.amazonaws.com=arn:aws:iam::111122223333:role/a")),

@@ -135,3 +135,14 @@ fn the_job_gets_a_password_by_its_own_token() {
         assert!(!run("not-a-token").status.success(), "it is the token that opens the registry");
     }
 }
+
+#[test]
+fn what_cannot_be_written_is_no_success() {
+    let arguments = ["emit", "docker-auth-config", "--registry", "public.ecr.aws"];
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ecru"));
+    command.args(arguments).env_clear().envs(Sandbox::new().environment()).stdout(full);
+    let output = command.output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(97), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: cannot write"), "{output:?}");
+}

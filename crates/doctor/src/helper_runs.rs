@@ -121,7 +121,7 @@ pub fn answer_and_run(caller: &Caller, user: Option<User>, question: &Question) 
     let run = match &invoked {
         Ok(completed) => HelperRun {
             duration: Some(completed.duration),
-            stderr: completed.stderr.clone(),
+            stderr: stderr_without_secrets(completed),
             ..HelperRun::default()
         },
         Err(error) => HelperRun {
@@ -133,6 +133,20 @@ pub fn answer_and_run(caller: &Caller, user: Option<User>, question: &Question) 
         },
     };
     (answer_of(invoked), run)
+}
+
+/// What a helper wrote to its standard error, without the passwords in its answer: one that is a script may be run with
+/// `sh -x`.
+fn stderr_without_secrets(completed: &Completed) -> String {
+    let stderr = without_secrets(&completed.stderr);
+    let stdout = completed.stdout_text();
+    let answer = serde_json::from_str::<HashMap<String, serde_json::Value>>(stdout.expose_secret());
+    let secrets =
+        answer.unwrap_or_default().into_iter().filter(|(name, _)| name.eq_ignore_ascii_case("secret"));
+    secrets.fold(stderr, |stderr, (_, secret)| match secret.as_str() {
+        Some(secret) if !secret.is_empty() => stderr.replace(secret, "<redacted>"),
+        _ => stderr,
+    })
 }
 
 /// A line that somebody else wrote; of a long one what stands in the middle is left out. One that a broken helper filled with an answer is not repeated: GitLab Runner

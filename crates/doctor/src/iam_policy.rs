@@ -74,7 +74,7 @@ pub fn is_repository_pattern(text: &str) -> bool {
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-/*".contains(&byte);
     (1..=MAX_REPOSITORY_NAME).contains(&text.len())
         && text.bytes().all(is_allowed)
-        && text.split('/').all(|part| !part.is_empty())
+        && text.split('/').all(|part| part.bytes().any(|byte| byte.is_ascii_alphanumeric() || byte == b'*'))
 }
 
 /// The policy for `purpose` on the repositories called `repositories` (all, if none is named; `*` is any text) of

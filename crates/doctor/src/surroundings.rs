@@ -226,6 +226,18 @@ pub struct Puller {
     pub registries: Vec<String>,
 }
 
+/// Keeps every client of AWS from asking the instance's metadata service.
+pub(crate) const METADATA_DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
+
+impl Puller {
+    /// Whether the instance's metadata are not asked because they would be those of another machine than the one that is
+    /// looked at: whether its instance has an identity is then not known.
+    #[must_use]
+    pub fn is_instance_unknown(&self) -> bool {
+        self.environment.flag(METADATA_DISABLED) && !self.own.flag(METADATA_DISABLED)
+    }
+}
+
 /// The credentials that a puller would send for an image.
 #[derive(Debug, Clone)]
 pub struct ImageChoice {

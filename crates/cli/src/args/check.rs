@@ -45,7 +45,7 @@ pub struct CheckArgs {
     pub stand_in: bool,
     /// The platform that jobs run on: sizes are told for it, and an image that is not for it fails (sizes for
     /// linux/amd64, if not given)
-    #[arg(long, value_name = "OS/ARCH")]
+    #[arg(long, value_name = "OS/ARCH", value_parser = platform)]
     pub platform: Option<String>,
     /// Read files only: choose no credentials, run no helper and ask no registry
     #[arg(long)]
@@ -69,4 +69,30 @@ pub enum CheckFormat {
     Junit,
     /// GitLab's Code Quality JSON, for `artifacts:reports:codequality`.
     Codequality,
+}
+
+/// An operating system, an architecture, and its variant if it has one, as Docker writes them.
+fn platform(text: &str) -> Result<String, String> {
+    let is_name = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    match text.split('/').count() {
+        2 | 3 if text.split('/').all(is_name) => Ok(text.to_owned()),
+        _ => Err("a platform is written like linux/amd64 or linux/arm64/v8".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::platform;
+
+    #[test]
+    fn a_platform_has_two_or_three_names() {
+        for text in ["linux/amd64", "linux/arm64/v8", "windows/amd64"] {
+            assert_eq!(platform(text).as_deref(), Ok(text));
+        }
+        for text in ["", "/", "linux", "linux/", "LINUX/AMD64", "linux/arm/v7/x", "foo"] {
+            assert!(platform(text).is_err(), "{text}");
+        }
+    }
 }

@@ -1,19 +1,16 @@
 //! `ecru completions`: what a shell needs to complete commands and options.
 
-use std::io::Write as _;
-
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use crate::args::{Cli, CompletionsArgs};
 use crate::error::CommandError;
 use crate::exit_code;
+use crate::terminal::hand_out;
 
 /// Prints the completions for the shell.
 pub(super) fn run(args: &CompletionsArgs) -> Result<u8, CommandError> {
-    std::io::stdout()
-        .write_all(&text(args.shell))
-        .map_err(|error| CommandError::new(exit_code::NOT_WRITTEN, format!("cannot write: {error}")))?;
+    hand_out(text(args.shell))?;
     Ok(exit_code::OK)
 }
 

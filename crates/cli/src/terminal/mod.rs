@@ -1,11 +1,13 @@
 //! What people see while `ecru` works: lines, and progress bars for pulls where there is a terminal.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
 use ecru_docker::credential_helper::serve::steers_a_terminal;
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::error::CommandError;
+use crate::exit_code;
 use crate::outside::Outside;
 
 /// The columns of a terminal that nobody knows.
@@ -32,7 +34,7 @@ impl Screen {
         Self { bars: None, silent: true }
     }
 
-    /// Prints one line of the command's result on standard output.
+    /// Prints one line of what goes on on standard output.
     pub(crate) fn print(&self, text: &str) {
         if self.silent {
             return;
@@ -182,6 +184,20 @@ pub(crate) fn wrapped(first: &str, rest: &str, text: &str, width: usize) -> Stri
         .break_words(false)
         .word_splitter(textwrap::WordSplitter::NoHyphenation);
     textwrap::fill(text, options)
+}
+
+/// Writes what a command was asked for to standard output.
+///
+/// # Errors
+/// [`exit_code::NOT_WRITTEN`], where not all of it can be written. A reader that went away has seen what it wanted.
+pub(crate) fn hand_out(text: impl AsRef<[u8]>) -> Result<(), CommandError> {
+    let mut stdout = std::io::stdout();
+    match stdout.write_all(text.as_ref()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(CommandError::new(exit_code::NOT_WRITTEN, format!("cannot write the answer: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// `text` with control characters escaped: image names and engine messages come from elsewhere.

@@ -54,3 +54,17 @@ fn a_helper_that_fails_with_an_answer_shows_no_secret() {
     let run = explain(&sandbox, &[IMAGE], &[]);
     assert!(run.stdout.contains("<redacted>") && !run.stdout.contains("hunter2"), "{}", run.stdout);
 }
+
+#[test]
+fn a_helper_that_prints_its_answer_as_it_goes_shows_no_secret() {
+    let sandbox = Sandbox::new();
+    let stdout = r#"{"ServerURL":"x","Username":"u","Secret":"hunter2-hunter2"}"#.to_owned();
+    let stderr = format!("+ out='{stdout}'\n+ secret=hunter2-hunter2\n");
+    let _helper = StubHelper::new(&sandbox.bin(), "traced").on("get", &Reply { stdout, stderr, code: 0 });
+    for form in ["json", "text"] {
+        let value = format!("--docker-auth-config={}", helpers("traced"));
+        let run = explain(&sandbox, &[IMAGE, &value, "--format", form], &[]);
+        assert!(run.stdout.contains("+ secret=<redacted>"), "{}", run.stdout);
+        assert!(!run.stdout.contains("hunter2"), "{}", run.stdout);
+    }
+}

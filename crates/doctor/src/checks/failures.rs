@@ -6,6 +6,7 @@ use ecru_ecr::access::Access;
 use ecru_ecr::cache::DirectoryError;
 use ecru_ecr::environment::Environment;
 use ecru_ecr::last_failure::LastFailure;
+use ecru_ecr::token::FailureKind;
 
 use super::identity::Answers;
 use crate::report::{Check, Context, Definition, Station, Weight};
@@ -66,7 +67,9 @@ impl Recorded {
     /// The same with what has gone wrong since, of each registry the newest.
     #[must_use]
     pub fn and_since(self, puller: &Puller) -> Self {
-        let newer = all(puller, &puller.environment).unwrap_or_default();
+        let mut newer = all(puller, &puller.environment).unwrap_or_default();
+        // What the diagnosis kept from the helper is no failure of it.
+        newer.retain(|failure| failure.kind != FailureKind::NoIdentity || !puller.is_instance_unknown());
         let with_newer = |older: Vec<LastFailure>| {
             let is_renewed = |failure: &LastFailure| newer.iter().any(|new| new.registry == failure.registry);
             let kept: Vec<_> = older.into_iter().filter(|failure| !is_renewed(failure)).collect();

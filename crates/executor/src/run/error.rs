@@ -168,7 +168,7 @@ impl RunError {
                 "let it listen on {} on all addresses, or raise `wait_for_services_timeout` if it is slow",
                 port_list(ports)
             )),
-            Self::TimedOut { .. } => Some("raise the job's `timeout:`".to_owned()),
+            Self::TimedOut { .. } => Some("give it more time: `--timeout SECONDS`".to_owned()),
             Self::NetworkNotCreated { .. }
             | Self::InvalidSpec { .. }
             | Self::NoRunId { .. }

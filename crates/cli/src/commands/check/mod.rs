@@ -30,7 +30,7 @@ use crate::job::settings::{predefined, text_of, value_of};
 use crate::job::sources::described_project;
 use crate::job::{ecru_config, file_failure, folder_of, project_pipeline, project_variable, runner_config};
 use crate::outside::Outside;
-use crate::terminal::Screen;
+use crate::terminal::{Screen, hand_out, printable};
 
 /// Checks, prints the report, and returns 0 if nothing is wrong with what could be checked.
 pub(super) async fn run(
@@ -66,7 +66,10 @@ pub(super) async fn run(
             () = cancelled.cancelled() => return Ok(exit_code::INTERRUPTED),
         }
     }
-    screen.print(output::rendered(&report, args.format, crate::terminal::columns()).trim_end());
+    let rendered = output::rendered(&report, args.format, crate::terminal::columns());
+    // A line feed in the text would be one more copy of it.
+    let text = printable(rendered.trim_end());
+    screen.without_bars(|| hand_out(text).and_then(|()| hand_out("\n")))?;
     Ok(if report.has_failures() { exit_code::CHECK_FAILED } else { exit_code::OK })
 }
 

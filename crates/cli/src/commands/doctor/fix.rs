@@ -4,11 +4,11 @@ use ecru_doctor::checks::runner::Facts;
 use ecru_doctor::report::{Check, Context, Fix, Outcome, Report};
 use ecru_doctor::surroundings::Surroundings;
 
-use super::say;
 use crate::args::{Applying, DoctorArgs, JobHostPlace, SetupJobHostArgs, SetupOutlet, SetupRunnerArgs};
 use crate::commands::setup;
 use crate::error::CommandError;
 use crate::outside::Outside;
+use crate::terminal::hand_out;
 
 /// Whether a failed check, be it only a risk, names a set-up.
 pub(super) fn has_work(report: &Report) -> bool {
@@ -29,10 +29,10 @@ pub(super) fn carry_out(
     let remedy = is_wanted(Context::Runner).then(|| Facts::gather(surroundings).remedy()).flatten();
     let has_job_host = is_wanted(Context::JobHost);
     if remedy.is_none() && !has_job_host {
-        say("\nNothing of this can be put right by `ecru setup`.\n\n");
+        hand_out("\nNothing of this can be put right by `ecru setup`.\n\n")?;
         return Ok(());
     }
-    say("\n");
+    hand_out("\n")?;
     let applying =
         || Applying { root: surroundings.root.clone(), dry_run: false, yes: args.yes, undo: false };
     if let Some(remedy) = remedy {
@@ -49,7 +49,7 @@ pub(super) fn carry_out(
             applying: applying(),
         };
         setup::runner::run(&request, outside)?;
-        say("\n");
+        hand_out("\n")?;
     }
     if has_job_host {
         let request = SetupJobHostArgs {
@@ -61,7 +61,7 @@ pub(super) fn carry_out(
             applying: applying(),
         };
         setup::job_host::run(&request, outside)?;
-        say("\n");
+        hand_out("\n")?;
     }
     Ok(())
 }

@@ -6,7 +6,6 @@ mod json;
 mod junit;
 mod text;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use ecru_doctor::checks::job_host::Probe;
@@ -23,7 +22,7 @@ use crate::error::CommandError;
 use crate::example_images::GUEST_NAME;
 use crate::exit_code;
 use crate::outside::Outside;
-use crate::terminal::{printable, printable_json, printable_xml, width};
+use crate::terminal::{hand_out, printable, printable_json, printable_xml, width};
 
 /// Looks, puts right what it is told to, looks again; the exit code says whether a check failed.
 pub(super) async fn run(
@@ -46,7 +45,7 @@ pub(super) async fn run(
         return Ok(exit_code::INTERRUPTED);
     };
     if args.fix && (report.first_error().is_some() || fix::has_work(&report)) {
-        say(&rendered(&report, args, outside));
+        hand_out(rendered(&report, args, outside))?;
         fix::carry_out(&report, args, &surroundings, outside)?;
         let Some(again) = cancelled.run_until_cancelled(diagnosis(&surroundings)).await else {
             return Ok(exit_code::INTERRUPTED);
@@ -61,7 +60,7 @@ pub(super) async fn run(
         )
         .hint("run this where gitlab-runner runs, or say what to look at with --context runner"));
     }
-    say(&rendered(&report, args, outside));
+    hand_out(rendered(&report, args, outside))?;
     if let Some(file) = &args.html {
         html::write(&report, &surroundings, file)?;
     }
@@ -74,11 +73,6 @@ fn rendered(report: &Report, args: &DoctorArgs, outside: &Outside) -> String {
         DoctorFormat::Json => printable_json(&format!("{:#}\n", json::document(report))),
         DoctorFormat::Junit => printable_xml(&junit::junit(report)),
     }
-}
-
-/// A reader that went away has seen what it wanted.
-fn say(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// Where passwords are kept while another machine's root is looked at; it is gone with the diagnosis.

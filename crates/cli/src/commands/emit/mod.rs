@@ -1,7 +1,5 @@
 //! `ecru emit`: texts for what ecru does not edit in place.
 
-use std::io::Write as _;
-
 use ecru_doctor::emit::cloud_init::cloud_init;
 use ecru_doctor::emit::user_data::user_data;
 use ecru_doctor::emit::{self, GitLabCi, Helm, Module, RefType, Terraform, TrustPolicy};
@@ -14,13 +12,12 @@ use crate::args::{
 };
 use crate::error::CommandError;
 use crate::exit_code;
+use crate::terminal::hand_out;
 use crate::wanted_registries::{registries, role_for_host, wanted_registries};
 
 /// Prints the text.
 pub(super) fn run(args: &EmitArgs) -> Result<u8, CommandError> {
-    let text = text(&args.what)?;
-    // A reader that went away has seen what it wanted.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    hand_out(text(&args.what)?)?;
     Ok(exit_code::OK)
 }
 

@@ -8,13 +8,11 @@ mod recorded;
 mod text;
 mod wording;
 
-use std::io::Write as _;
-
 use crate::args::{ExplainArgs, ReportFormat};
 use crate::error::CommandError;
 use crate::exit_code;
 use crate::outside::Outside;
-use crate::terminal::{printable, printable_json};
+use crate::terminal::{hand_out, printable, printable_json};
 
 use decision::{Explanation, Verdict};
 
@@ -30,8 +28,7 @@ pub(super) fn run(args: &ExplainArgs, outside: &Outside) -> Result<u8, CommandEr
         ReportFormat::Json => printable_json(&format!("{:#}\n", json::document(&explanation, args.reveal))),
         ReportFormat::Text => printable(&text::page(&explanation, args.reveal)),
     };
-    // A reader that went away has seen what it wanted.
-    let _ = std::io::stdout().write_all(shown.as_bytes());
+    hand_out(shown)?;
     Ok(exit_code_of(&explanation))
 }
 

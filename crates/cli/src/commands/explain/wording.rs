@@ -133,7 +133,12 @@ fn notes_of_pod(explanation: &Explanation) -> Vec<String> {
 }
 
 fn hints(explanation: &Explanation) -> Vec<String> {
-    let of_calls = explanation.helper_calls().filter_map(hint_of_call);
+    // A helper that has nothing for another registry is not what this image lacks.
+    let host = explanation.path.split('/').next();
+    let concerns_image = |(call, _): &(&HelperCall, &HelperRun)| {
+        call.stdout != StdoutClass::NotFound || registry_path(&call.stdin).split('/').next() == host
+    };
+    let of_calls = explanation.helper_calls().filter(concerns_image).filter_map(hint_of_call);
     let mut hints: Vec<String> = of_calls.collect();
     if matches!(explanation.verdict, Verdict::Found(ref credential) if !credential.is_empty()) {
         return hints;

@@ -1,7 +1,6 @@
 //! `ecru setup job`: what every container of a runner's jobs gets.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use ecru_doctor::emit::DEFAULT_AUDIENCE;
@@ -18,6 +17,7 @@ use crate::error::CommandError;
 use crate::exit_code;
 use crate::job::helper_program::{is_static_program, static_helper};
 use crate::outside::Outside;
+use crate::terminal::hand_out;
 use crate::wanted_registries::{registries, role_for_host};
 
 /// As its command is called.
@@ -28,9 +28,7 @@ pub(super) fn run(args: &SetupJobArgs, outside: &Outside) -> Result<u8, CommandE
         return take_back(SET_UP, &args.applying, outside);
     }
     if args.gitlab_ci {
-        let text = gitlab_ci_text(&args.registries, &args.role_arns, DEFAULT_AUDIENCE)?;
-        // A reader that went away has seen what it wanted.
-        let _ = std::io::stdout().write_all(text.as_bytes());
+        hand_out(gitlab_ci_text(&args.registries, &args.role_arns, DEFAULT_AUDIENCE)?)?;
         return Ok(exit_code::OK);
     }
     let registries = registries(&args.registries)?;

@@ -15,25 +15,15 @@ use crate::iam_policy;
 use crate::report::{Check, Context, Fix};
 use crate::service::below;
 use crate::shell::shell_word;
-use crate::surroundings::Puller;
+use crate::surroundings::{METADATA_DISABLED, Puller};
 
 /// The longest file that is looked at to know the instance, in bytes.
 const MAX_TAG_BYTES: usize = 256;
-
-/// Keeps every client of AWS from asking the instance's metadata service.
-const METADATA_DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
 
 /// `check` with everything that is known about `error`: what was tried, and what helps.
 pub(super) fn described(view: &View<'_>, check: Check, error: &TokenError) -> Check {
     let attempts = error.attempts().iter().map(|attempt| format!("{}: {}", attempt.source, attempt.reason));
     let check = attempts.fold(check, Check::seen);
-    let is_of_diagnosis =
-        !error.attempts().is_empty() && !is_disabled(view) && view.puller.environment.flag(METADATA_DISABLED);
-    let check = match is_of_diagnosis {
-        true => check
-            .seen("the metadata of this machine are not asked: with --root they are those of another one"),
-        false => check,
-    };
     let fixes = of(view, error);
     let check = match error.hint() {
         Some(hint) if fixes.is_empty() => check.seen(format!("hint: {hint}")),

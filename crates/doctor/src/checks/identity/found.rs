@@ -110,6 +110,13 @@ fn of_error(view: &View<'_>, error: &TokenError) -> Vec<Check> {
         _ => Check::not_applicable(&catalogue.metadata, "it is not what keeps the identity from being had"),
     };
     let found = match fault {
+        Fault::Identity if !error.attempts().is_empty() && view.puller.is_instance_unknown() => {
+            Check::skipped(
+                &catalogue.found,
+                "nothing but the instance may have one, and its metadata are not asked with --root: here they are those of \
+             another machine",
+            )
+        }
         Fault::Identity => failed(&catalogue.found),
         Fault::Login => waits(&catalogue.found, "the login is not valid"),
         Fault::Metadata => waits(&catalogue.found, "the instance's metadata service does not answer"),

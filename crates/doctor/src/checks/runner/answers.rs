@@ -16,6 +16,7 @@ use super::{Facts, Resolved, ResolvedSources};
 use crate::files::read_end;
 use crate::helper_runs::{HELPER_DEADLINE, HelperRun, Question, quoted};
 use crate::report::{Check, Context, Definition, Fix, Station, Weight};
+use crate::surroundings::{METADATA_DISABLED, Puller};
 
 /// A helper that takes longer holds up every pull of every job.
 const SLOW: Duration = Duration::from_secs(5);
@@ -284,6 +285,11 @@ fn without_credentials(
         Some((Verdict::NotPermitted, origin)) => format!("this version may not run {origin}"),
         Some((_, origin)) => format!("the source with {origin} was dropped"),
     };
+    let has_hidden_instance = facts.puller().is_some_and(Puller::is_instance_unknown);
+    if has_hidden_instance && causes.iter().any(|cause| cause.contains(METADATA_DISABLED)) {
+        let reason = "its helper has an identity only if the instance has one, whose metadata are not asked with --root";
+        return causes.into_iter().fold(Check::skipped(&CREDENTIALS, reason), Check::seen);
+    }
     let check = Check::fail(&CREDENTIALS, reason);
     let check = causes.into_iter().chain(log).fold(check, Check::seen);
     match (hints.first().and_then(|line| line.split_once("hint: ")), dropped) {
