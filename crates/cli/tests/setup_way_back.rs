@@ -170,3 +170,21 @@ fn a_file_that_is_read_only_stops_all_of_the_way_back() {
     assert_eq!(machine.setup("runner", &["--undo"]).0, 0);
     assert_eq!(machine.everything(), before);
 }
+
+#[test]
+fn a_helper_that_goes_is_told_to_those_who_may_need_it() {
+    let machine = Machine::new();
+    for set_up in ["job", "runner"] {
+        assert_eq!(machine.setup(set_up, &["--yes"]).0, 0);
+    }
+    let (code, text) = machine.setup("job", &["--undo"]);
+    assert!(code == 0 && !machine.path(HELPER).exists(), "{text}");
+    let again = format!("`ecru setup runner --root {} …`", machine.root.display());
+    assert!(text.contains("is gone") && text.contains(&again), "{text}");
+    // Another one's is put back, and nobody misses anything.
+    let machine = Machine::new();
+    machine.write(HELPER, "another");
+    assert_eq!(machine.setup("job", &["--yes"]).0, 0);
+    let (code, text) = machine.setup("job", &["--undo"]);
+    assert!(code == 0 && !text.contains("is gone"), "{text}");
+}

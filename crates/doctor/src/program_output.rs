@@ -35,7 +35,7 @@ pub enum ProgramError {
         source: std::io::Error,
     },
     /// It was killed because it did not end in time.
-    #[error("`{program}` did not end within {} s", deadline.as_secs_f32())]
+    #[error("`{program}` did not end within {:.1} s", deadline.as_secs_f32())]
     TimedOut {
         /// The program.
         program: String,

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use ecru_doctor::apply::{ApplyError, Machine, apply, preview_of_undo, undo};
 use ecru_doctor::plan::Plan;
+use ecru_doctor::setup_runner::HELPER;
+use ecru_doctor::surroundings::Target;
 
 use super::text;
 use crate::args::Applying;
@@ -86,6 +88,10 @@ pub(super) fn take_back(set_up: &str, applying: &Applying, outside: &Outside) ->
     }
     let undone = undo(machine).map_err(|error| failed(&error, machine.root))?;
     say(&text::undone(&undone, "as it was"));
+    let is_gone = |file: &PathBuf| file.ends_with(HELPER) && !in_root(&applying.root, file).exists();
+    if undone.files.iter().any(is_gone) {
+        say(&text::helper_is_gone(&Target::at(&applying.root)));
+    }
     Ok(exit_code::OK)
 }
 
@@ -107,6 +113,11 @@ fn is_answered_yes(question: &str) -> bool {
 /// A reader that went away has seen what it wanted.
 fn say(text: &str) {
     let _ = std::io::stdout().write_all(printable(text).as_bytes());
+}
+
+/// Where the machine's file is, whose `/` is at `root`.
+fn in_root(root: &Path, file: &Path) -> PathBuf {
+    root.join(file.strip_prefix("/").unwrap_or(file))
 }
 
 fn state(applying: &Applying, outside: &Outside) -> Result<PathBuf, CommandError> {

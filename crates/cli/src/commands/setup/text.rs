@@ -9,7 +9,7 @@ use ecru_doctor::emit::HELPERS_OF_VARIABLES;
 use ecru_doctor::iam_policy::pull_policy;
 use ecru_doctor::plan::Plan;
 use ecru_doctor::service::{Kind, Service};
-use ecru_doctor::setup_runner::{Outlet, Request, registries};
+use ecru_doctor::setup_runner::{HELPER, Outlet, Request, registries};
 use ecru_doctor::surroundings::Target;
 
 /// After a plan that was only shown.
@@ -116,6 +116,14 @@ pub(super) fn applied(service: &Service, request: &Request<'_>) -> String {
 /// The command that takes the last set-up of this kind back, on the machine that it was for.
 pub(super) fn undo_command(set_up: &str, target: &Target) -> String {
     target.told(format!("ecru setup {set_up} --undo"))
+}
+
+/// After the helper was taken away, which a set-up that came later may have found in its place, and taken for granted.
+pub(super) fn helper_is_gone(target: &Target) -> String {
+    let [runner, job] = ["runner", "job"].map(|set_up| target.told(format!("ecru setup {set_up}")));
+    format!(
+        "note: {HELPER} is gone; who still needs it gets it again by `{runner} …` or `{job} …`, as before\n"
+    )
 }
 
 /// What is taken back; `how` says whether it was.

@@ -52,7 +52,7 @@ pub enum InvokeError {
         source: io::Error,
     },
     /// The helper was killed because it did not end in time.
-    #[error("`{} {verb}` did not end within {} s", .program.display(), .deadline.as_secs_f32())]
+    #[error("`{} {verb}` did not end within {:.1} s", .program.display(), .deadline.as_secs_f32())]
     TimedOut {
         /// The program.
         program: PathBuf,
