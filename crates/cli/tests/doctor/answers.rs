@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::machine::{HOST, Machine, checks};
+use super::machine::{HOST, Machine, check};
 
 /// A runner that pulls from an alias of [`HOST`].
 const WITH_ALIAS: &str = "[[runners]]\nname = \"shop\"\nexecutor = \"docker\"\n[runners.docker]\nimage = \
@@ -24,10 +24,6 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     }
     found.sort();
     found
-}
-
-fn check(diagnosis: &Value, id: &str) -> Value {
-    checks(diagnosis).into_iter().find(|check| check["id"] == id).expect("the check")
 }
 
 #[tokio::test(flavor = "multi_thread")]

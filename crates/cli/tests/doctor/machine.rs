@@ -181,3 +181,7 @@ pub(crate) fn checks(diagnosis: &Value) -> Vec<Value> {
     let sections = diagnosis["sections"].as_array().expect("sections").iter();
     sections.flat_map(|section| section["checks"].as_array().expect("checks").clone()).collect()
 }
+
+pub(crate) fn check(diagnosis: &Value, id: &str) -> Value {
+    checks(diagnosis).into_iter().find(|check| check["id"] == id).expect("the check")
+}

@@ -2,7 +2,7 @@
 
 use ecru_emulator::Options;
 
-use super::machine::{CONFIG, HOST, Machine, UNIT, failures};
+use super::machine::{CONFIG, HOST, Machine, UNIT, check, failures};
 
 /// What a runner's process has in its environment.
 fn environ(machine: &Machine) -> String {
@@ -114,4 +114,22 @@ async fn a_home_that_the_service_does_not_see_is_told_by_both_commands() {
     let said = machine.ecru(&setup, &[]);
     assert!(said.code != Some(0) && said.stderr.contains("--home DIR"), "{}{}", said.stdout, said.stderr);
     assert!(!machine.place_of("/root").exists(), "nothing of it is root's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_is_not_asked_may_have_an_identity() {
+    let machine = machine_with(&[("/etc/systemd/system/gitlab-runner.service", UNIT)]).await;
+    machine.set_up();
+    let diagnosis = machine.diagnosis(&[]);
+    assert_eq!(failures(&diagnosis), Vec::<String>::new());
+    for id in ["runner.identity.found", "runner.registry.credentials"] {
+        assert_eq!(check(&diagnosis, id)["outcome"], "skipped", "{diagnosis:#}");
+    }
+    // What a variable asks for is not left to the instance.
+    let drop_in = "/etc/systemd/system/gitlab-runner.service.d/profile.conf";
+    machine.write(drop_in, "[Service]\nEnvironment=AWS_PROFILE=nope\n");
+    let diagnosis = machine.diagnosis(&[]);
+    let identity = check(&diagnosis, "runner.identity.found");
+    let reason = identity["reason"].as_str().expect("a reason");
+    assert!(reason.ends_with("the profile `nope` has no credentials"), "{identity:#}");
 }

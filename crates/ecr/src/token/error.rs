@@ -214,6 +214,14 @@ impl TokenError {
         }
     }
 
+    /// The source that tells most of why there is no identity: one that was asked for by a variable, else the last that
+    /// was tried, which is the instance as a rule.
+    #[must_use]
+    pub fn telling_attempt(&self) -> Option<&Attempt> {
+        let attempts = self.attempts();
+        attempts.iter().find(|attempt| attempt.is_asked_for()).or(attempts.last())
+    }
+
     /// What AWS said, if it said no.
     #[must_use]
     pub fn aws_failure(&self) -> Option<&AwsFailure> {
@@ -359,6 +367,11 @@ impl Attempt {
         self.timed_out && self.source == "Ec2InstanceMetadata"
     }
 
+    /// Whether a variable asks for it: a profile by its name, or keys by one of their halves.
+    fn is_asked_for(&self) -> bool {
+        self.is_of_named_profile() || (self.source == "Environment" && self.reason.contains(" is set, and "))
+    }
+
     /// Whether it is a profile that was asked for by its name.
     fn is_of_named_profile(&self) -> bool {
         self.reason.ends_with(EMPTY_PROFILE) && !self.reason.contains("`default`")
@@ -447,6 +460,23 @@ mod tests {
         let hint = |attempts| TokenError::NoIdentity { only: None, attempts }.hint().unwrap();
         assert!(hint(vec![attempt("Ec2InstanceMetadata", "silent", true)]).contains("hop limit"));
         assert!(!hint(vec![attempt("Ec2InstanceMetadata", "no role", false)]).contains("hop limit"));
+    }
+
+    #[test]
+    fn a_source_that_a_variable_asks_for_tells_most() {
+        let telling = |attempts: Vec<Attempt>| {
+            let error = TokenError::NoIdentity { only: None, attempts };
+            error.telling_attempt().map(|attempt| attempt.source.clone())
+        };
+        let last = || attempt("Ec2InstanceMetadata", "no role", false);
+        let profile =
+            |name: &str| attempt("Profile", &format!("the profile `{name}` has no credentials"), false);
+        let half =
+            attempt("Environment", "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not", false);
+        assert_eq!(telling(vec![profile("nope"), last()]).as_deref(), Some("Profile"));
+        assert_eq!(telling(vec![profile("default"), last()]).as_deref(), Some("Ec2InstanceMetadata"));
+        assert_eq!(telling(vec![half, profile("default"), last()]).as_deref(), Some("Environment"));
+        assert_eq!(telling(vec![]), None);
     }
 
     #[test]

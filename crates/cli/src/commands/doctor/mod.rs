@@ -53,12 +53,14 @@ pub(super) async fn run(
         report = again;
     }
     if report.sections.is_empty() {
+        let missing = args.config.as_deref().filter(|config| !config.is_file());
         return Err(CommandError::new(
             exit_code::NO_CONTEXT,
             "this is neither a runner nor a job host nor a job: there is no gitlab-runner service, no Docker engine, and \
              CI_JOB_ID is not set",
         )
-        .hint("run this where gitlab-runner runs, or say what to look at with --context runner"));
+        .hint("run this where gitlab-runner runs, or say what to look at with --context runner")
+        .maybe_hint(missing.map(|config| format!("`{}`, which --config names, is no file", config.display()))));
     }
     hand_out(rendered(&report, args, outside))?;
     if let Some(file) = &args.html {

@@ -18,6 +18,15 @@ use crate::outside::Outside;
 
 /// Sets up; the exit code says whether everything is as it should be.
 pub(super) fn run(args: &SetupArgs, outside: &Outside) -> Result<u8, CommandError> {
+    let root = match &args.target {
+        SetupTarget::Runner(args) => &args.applying.root,
+        SetupTarget::JobHost(args) => &args.applying.root,
+        SetupTarget::Job(args) => &args.applying.root,
+    };
+    if !root.is_dir() {
+        let message = format!("`{}` is no folder, and cannot be `/` of a machine", root.display());
+        return Err(CommandError::new(exit_code::NOTHING_TO_SET_UP, message).hint("--root DIR"));
+    }
     match &args.target {
         SetupTarget::Runner(args) => runner::run(args, outside),
         SetupTarget::JobHost(args) => job_host::run(args, outside),

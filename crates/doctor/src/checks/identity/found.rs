@@ -77,9 +77,14 @@ fn fault(error: &TokenError) -> Fault {
     }
 }
 
-/// What is wrong, with the one source that it hangs on: the last that was tried, which is the instance as a rule.
+/// Whether nothing but the instance is left that may have an identity.
+fn is_left_to_the_instance(error: &TokenError) -> bool {
+    error.telling_attempt().is_some_and(|attempt| Some(attempt) == error.attempts().last())
+}
+
+/// What is wrong, with the one source that it hangs on.
 fn cause(error: &TokenError) -> String {
-    let (Some(last), kind) = (error.attempts().last(), error.kind()) else { return error.to_string() };
+    let (Some(telling), kind) = (error.telling_attempt(), error.kind()) else { return error.to_string() };
     if kind == FailureKind::HopLimit {
         return format!(
             "{}: the instance's metadata service does not answer, as where a container is one hop further away than its \
@@ -87,7 +92,7 @@ fn cause(error: &TokenError) -> String {
             error.summary()
         );
     }
-    format!("{}: {}: {}", error.summary(), last.source, last.reason)
+    format!("{}: {}: {}", error.summary(), telling.source, telling.reason)
 }
 
 fn of_error(view: &View<'_>, error: &TokenError) -> Vec<Check> {
@@ -110,7 +115,7 @@ fn of_error(view: &View<'_>, error: &TokenError) -> Vec<Check> {
         _ => Check::not_applicable(&catalogue.metadata, "it is not what keeps the identity from being had"),
     };
     let found = match fault {
-        Fault::Identity if !error.attempts().is_empty() && view.puller.is_instance_unknown() => {
+        Fault::Identity if is_left_to_the_instance(error) && view.puller.is_instance_unknown() => {
             Check::skipped(
                 &catalogue.found,
                 "nothing but the instance may have one, and its metadata are not asked with --root: here they are those of \
