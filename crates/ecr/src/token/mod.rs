@@ -1,6 +1,7 @@
 //! The seam: whoever needs a registry's password asks a [`TokenSource`].
 
 mod error;
+mod hint;
 mod kind;
 mod stated_expiry;
 
