@@ -27,7 +27,10 @@ impl Call {
         let mut longest = FIRST_WAIT;
         loop {
             let outcome = attempt().await;
-            if !matches!(outcome, Err(TokenError::Throttled { .. })) {
+            let throttle =
+                outcome.as_ref().err().filter(|error| matches!(error, TokenError::Throttled { .. }));
+            self.progress.aws_throttles(throttle.cloned());
+            if throttle.is_none() {
                 return outcome;
             }
             let wait = between(longest / 2, longest);

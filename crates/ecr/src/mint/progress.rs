@@ -20,6 +20,7 @@ struct State {
     metadata_asked: Option<tokio::time::Instant>,
     metadata_silence: Option<Step>,
     metadata_refusal: Option<(Step, u16)>,
+    throttle: Option<TokenError>,
 }
 
 impl Progress {
@@ -84,14 +85,24 @@ impl Progress {
         self.state.lock().ok().and_then(|state| state.metadata_refusal)
     }
 
+    /// Notes that AWS throttles what is being asked for, or does no more.
+    pub(super) fn aws_throttles(&self, by: Option<TokenError>) {
+        if let Ok(mut state) = self.state.lock() {
+            state.throttle = by;
+        }
+    }
+
     /// Who was asked last.
     pub(super) fn whom(&self) -> String {
         let whom = self.state.lock().ok().and_then(|state| state.waiting_for.clone());
         whom.unwrap_or_else(|| "the AWS configuration".to_owned())
     }
 
-    /// The error for an answer that has not come in time.
+    /// The error for an answer that has not come in time. Where a throttle was waited out, it is what used the time up.
     pub(super) fn timed_out(&self) -> TokenError {
+        if let Some(throttle) = self.state.lock().ok().and_then(|state| state.throttle.clone()) {
+            return throttle;
+        }
         TokenError::TimedOut { waiting_for: self.whom(), after: self.elapsed() }
     }
 }

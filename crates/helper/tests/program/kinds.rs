@@ -1,5 +1,7 @@
 //! Each kind of failure: one sentence and one hint on standard error, and a record that says the same later.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
 
 use crate::stage::aws;
@@ -332,4 +334,18 @@ fn hints_are_for_the_service_that_failed() {
     });
     stage.set("AWS_ENDPOINT_URL_STS", &denied.url());
     assert_kind(&stage, "access-denied", "AssumeRoleWithWebIdentity", "trust policy allow");
+}
+
+#[test]
+fn a_throttle_that_is_waited_out_in_vain_is_the_cause() {
+    let asked = AtomicUsize::new(0);
+    let aws = Responder::start(move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+        // As often as the SDK tries at once.
+        0..3 => aws::refusal(400, "ThrottlingException", "Rate exceeded"),
+        _ => Reply::Silence,
+    });
+    let mut stage = Stage::with(&aws);
+    stage.set("ECRU_TIMEOUT", "5");
+    assert_kind(&stage, "throttled", "AWS has throttled the request", "wait a minute");
+    assert!(aws.count() > 3, "it was asked again");
 }
