@@ -45,27 +45,13 @@ const MESSAGES: &[Message] = &[
         words(&stage)
     }),
     ("access denied by AWS: User: … is not authorized to perform: sts:AssumeRole …", || {
-        let sts = Responder::start(|_| {
-            let words = "User: u is not authorized to perform: sts:AssumeRole on resource: r";
-            let body = format!(
-                "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>{words}</Message>\
-                 </Error></ErrorResponse>"
-            );
-            Reply::http(403, &[("content-type", "text/xml")], &body)
-        });
+        let sts = sts_that_denies("User: u is not authorized to perform: sts:AssumeRole on resource: r");
         let mut stage = Stage::new();
         stage.set_keys().set("AWS_ENDPOINT_URL_STS", &sts.url()).set("ECRU_ROLE_ARN", ROLE);
         words(&stage)
     }),
     ("access denied by AWS: Not authorized to perform sts:AssumeRoleWithWebIdentity …", || {
-        let sts = Responder::start(|_| {
-            let words = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
-            let body = format!(
-                "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>{words}</Message>\
-                 </Error></ErrorResponse>"
-            );
-            Reply::http(403, &[("content-type", "text/xml")], &body)
-        });
+        let sts = sts_that_denies("Not authorized to perform sts:AssumeRoleWithWebIdentity");
         let mut stage = Stage::new();
         stage.set("AWS_ENDPOINT_URL_STS", &sts.url()).set("ECRU_ROLE_ARN", ROLE);
         stage.set("ECRU_IDENTITY_TOKEN_ENV", "OIDC").set("OIDC", "e30.e30.c2ln");
@@ -185,6 +171,14 @@ fn the_page_has_these_messages_and_no_others_of_the_helper() {
     for message in &messages {
         assert!(headings.contains(message), "the page says nothing about `{message}`");
     }
+}
+
+/// An STS that denies all that it is asked.
+fn sts_that_denies(words: &'static str) -> Responder {
+    let body = format!(
+        "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>{words}</Message></Error></ErrorResponse>"
+    );
+    Responder::start(move |_| Reply::http(403, &[("content-type", "text/xml")], &body))
 }
 
 /// What standard error says when a token is asked for.
