@@ -34,7 +34,7 @@ impl Screen {
         Self { bars: None, silent: true }
     }
 
-    /// Prints one line of what goes on on standard output.
+    /// Prints one line on standard output.
     pub(crate) fn print(&self, text: &str) {
         if self.silent {
             return;

@@ -72,9 +72,9 @@ impl Call {
         let outcome = runtime.block_on(self.within_limit(work));
         let outcome = match outcome {
             // The SDK leaves a process that hangs behind; nothing else is started here.
-            Err(TokenError::TimedOut { after, .. }) if processes::kill_those_of_this_thread() => {
+            Err(error) if error.ends_with_the_time() && processes::kill_those_of_this_thread() => {
                 let profile = self.environment.get("AWS_PROFILE").unwrap_or("default").to_owned();
-                Err(TokenError::ProcessTimedOut { profile, after })
+                Err(TokenError::ProcessTimedOut { profile, after: self.progress.elapsed() })
             }
             outcome => outcome,
         };

@@ -349,3 +349,34 @@ fn a_throttle_that_is_waited_out_in_vain_is_the_cause() {
     assert_kind(&stage, "throttled", "AWS has throttled the request", "wait a minute");
     assert!(aws.count() > 3, "it was asked again");
 }
+
+#[test]
+fn a_process_that_hangs_after_a_throttle_is_ended_as_any_other() {
+    let sts = Responder::start(|_| {
+        let error = "<Code>Throttling</Code><Message>Rate exceeded</Message>";
+        let body = format!("<ErrorResponse><Error><Type>Sender</Type>{error}</Error></ErrorResponse>");
+        Reply::http(400, &[("content-type", "text/xml")], &body)
+    });
+    let mut stage = Stage::new();
+    let (process, hangs) = (stage.path("process"), stage.path("hangs"));
+    // It answers once.
+    stage.write(
+        "process",
+        &format!(
+            "[ -e {0} ] && exec sleep 1234567\ntouch {0}\n\
+             echo '{{\"Version\":1,\"AccessKeyId\":\"AKIAEXAMPLE\",\"SecretAccessKey\":\"{MARKER}\"}}'\n",
+            hangs.display()
+        ),
+    );
+    stage.write(
+        ".aws/config",
+        &format!(
+            "[profile x]\nrole_arn = arn:aws:iam::000000000001:role/x\nsource_profile = p\n\
+             [profile p]\ncredential_process = sh {}\n",
+            process.display()
+        ),
+    );
+    stage.set("AWS_PROFILE", "x").set("AWS_ENDPOINT_URL_STS", &sts.url()).set("ECRU_TIMEOUT", "10");
+    assert_kind(&stage, "broken-identity", "the `credential_process` that the profile `x` uses", "aws sts");
+    assert!(hangs.exists() && sts.count() > 0, "it was throttled first");
+}

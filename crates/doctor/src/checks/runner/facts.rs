@@ -24,7 +24,7 @@ use crate::files::read_limited;
 use crate::helper_runs::{HELPER_DEADLINE, HelperRuns, Question, quoted};
 use crate::report::Context;
 use crate::service::{self, Service, ServiceError};
-use crate::surroundings::{ImageChoice, PATH_VARIABLES, Puller, Surroundings};
+use crate::surroundings::{ImageChoice, METADATA_DISABLED, PATH_VARIABLES, Puller, Surroundings};
 use crate::threads::on_thread;
 
 /// The longest configuration file; the runner has no limit.
@@ -358,7 +358,7 @@ fn while_looked_at(own: Environment, surroundings: &Surroundings) -> Environment
     };
     // The metadata that this machine would be told are those of another one.
     if own.get("AWS_EC2_METADATA_SERVICE_ENDPOINT").is_none() {
-        set("AWS_EC2_METADATA_DISABLED", "true".into());
+        set(METADATA_DISABLED, "true".into());
     }
     if let Some(scratch) = &surroundings.scratch {
         set("AWS_ECR_CACHE_DIR", scratch.into());
